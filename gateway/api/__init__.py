@@ -1,0 +1,1 @@
+"""HTTP in: validate, call one service, shape the answer."""

@@ -1,0 +1,143 @@
+"""Channel: carries messages. An adapter sends one message and turns a vendor's webhook into values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Generic, Protocol, TypeVar
+
+from gateway.ports.http import HttpClient
+from gateway.ports.values import Limits, WebhookRequest
+
+S = TypeVar("S")
+
+
+class DeliveryStatus(StrEnum):
+    """How far one message is known to have come. Receipts come doubled and out of order; the core only moves forward."""
+
+    SENT = "sent"  # the vendor took it
+    DELIVERED = "delivered"  # it is on the payer's device or in the mailbox
+    READ = "read"
+    FAILED = "failed"
+    UNKNOWN = "unknown"  # a status that the adapter does not know: kept, never believed
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A choice under a message: `url` opens a page, else `data` (at most 64 bytes) comes back as `InboundMessage.button`."""
+
+    text: str
+    url: str | None = None
+    data: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message to one address, rendered. `text` is always there; `subject` and `html` are for email.
+
+    `reference` identifies the delivery and is the same on every try: a vendor's idempotency key where there is one, the
+    Message-ID of an email, the token in a return path. `receipt_url` is where this vendor should send receipts.
+    """
+
+    reference: str
+    to: str
+    text: str
+    locale: str
+    subject: str = ""
+    html: str = ""
+    sender_name: str = ""
+    buttons: Sequence[Button] = ()
+    unsubscribe_url: str | None = None
+    receipt_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SendResult:
+    """The vendor took the message. Without its `external_id` no receipt could ever be matched. `segments`: SMS parts."""
+
+    external_id: str
+    segments: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryUpdate:
+    """One receipt. `event_id` is the same when the vendor repeats it. `unreachable`: suppress this address here."""
+
+    event_id: str
+    external_id: str
+    status: DeliveryStatus
+    occurred_at: datetime
+    code: str | None = None
+    unreachable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class InboundMessage:
+    """What a payer wrote or pressed. `address` is what we would send to; `start_token` is a deep link's single-use token.
+
+    `stop`/`start` are the vendor's own verdict (a carrier's STOP, a blocked or unblocked bot), not a reading of the text.
+    """
+
+    event_id: str
+    external_id: str
+    address: str
+    text: str
+    occurred_at: datetime
+    button: str | None = None
+    start_token: str | None = None
+    stop: bool = False
+    start: bool = False
+
+
+ChannelEvent = DeliveryUpdate | InboundMessage
+
+
+class Channel(Protocol):
+    async def send(self, message: Message) -> SendResult:
+        """Hands one message to the vendor. Raises RetryLater, Rejected or OutcomeUnknown, nothing else."""
+        ...
+
+    async def parse_webhook(self, request: WebhookRequest) -> Sequence[ChannelEvent]:
+        """Verifies, then reads. Raises InvalidSignature or MalformedWebhook; an event of no interest gives ()."""
+        ...
+
+
+class Edits(Protocol):
+    async def edit(self, external_id: str, message: Message) -> None:
+        """Replaces a message that was sent. Already equal counts as done; Rejected when it can no longer be changed."""
+        ...
+
+
+class FindsSent(Protocol):
+    async def find_sent(self, message: Message, since: datetime) -> SendResult | None:
+        """Asks the vendor whether this message (by its `reference` or text) was taken since `since`. None: it was not."""
+        ...
+
+
+class Closes(Protocol):
+    async def aclose(self) -> None:
+        """Lets go of connections. Calling it twice is fine."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelPlugin(Generic[S]):
+    """What an adapter file declares in its last line; `create` is checked against `settings` by mypy in that file.
+
+    `settings` is a frozen dataclass: `Secret` fields are encrypted at rest, `field(metadata={"doc": ...})` is the reference.
+    `edits` and `finds_sent` declare that the channel also fulfils `Edits` and `FindsSent`. `acknowledge` is the body and
+    content type of our 2xx answer to its webhooks.
+    """
+
+    name: str
+    settings: type[S]
+    create: Callable[[S, HttpClient], Channel]
+    address: str  # which contact point it sends to: "email", "phone" or "chat"
+    limits: Limits = Limits()
+    edits: bool = False
+    finds_sent: bool = False
+    replies: bool = False  # payers can answer on it
+    acknowledge: tuple[bytes, str] = (b"", "text/plain")
+    receipts: bool = False  # the vendor reports delivery

@@ -1,0 +1,36 @@
+"""The shared HTTP client as an adapter sees it. Transport errors are mapped here once; adapters map vendor codes only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResponse:
+    """An answer that arrived whole. `headers` have lower-case names."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class HttpClient(Protocol):
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        submits: bool,
+        timeout_s: float = 15.0,
+    ) -> HttpResponse:
+        """One call; redirects are not followed, the answer's body is limited to 4 MiB.
+
+        `submits` says that the call changes something at the vendor. Raises `RetryLater` when the connection could not
+        be made, on 429 and on 502, 503 and 504 (with `Retry-After` in seconds when sent); when the connection broke or timed out after
+        the request may have left: `OutcomeUnknown` if it submits, else `RetryLater`. Any other status is returned.
+        """
+        ...

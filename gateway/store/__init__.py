@@ -1,0 +1,1 @@
+"""SQL only. Every function takes a connection and nothing here decides."""

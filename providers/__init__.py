@@ -1,0 +1,1 @@
+"""One file per vendor that moves money. Import nothing here but `gateway.ports`."""

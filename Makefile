@@ -1,0 +1,57 @@
+# Every target does its own set-up: a machine with Python 3.11 or later and make is enough.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help venv demo demo-check test check bench soak serve clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+PYTHON := $(shell for name in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$name"; break; }; done)
+JOBS ?= auto
+PYTEST_FLAGS ?=
+
+help: ## what there is
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
+
+venv: $(STAMP) ## .venv with everything that is needed to run and to test
+
+$(STAMP): pyproject.toml constraints.txt
+	@if [ -z "$(PYTHON)" ]; then echo "Python 3.11 or later is needed" >&2; exit 1; fi
+	@if command -v uv >/dev/null 2>&1; then \
+		set -ex; \
+		test -x $(BIN)/python || uv venv --quiet --python "$(PYTHON)" $(VENV); \
+		uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[dev]'; \
+	else \
+		set -ex; \
+		test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV); \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'; \
+	fi
+	@touch $@
+
+demo: venv ## the whole promise in a browser, with no account anywhere
+	$(BIN)/achit demo
+
+demo-check: venv ## the same without a browser: one JSON object, exit code 0 or 1
+	@$(BIN)/achit demo --once --json
+
+serve: venv ## the gateway, with achit.toml when there is one
+	$(BIN)/achit serve
+
+check: venv ## style, types and who may import whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: check ## the checks and every test
+	$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_FLAGS)
+
+soak: venv ## the long tests: kill -9 under load, over and over
+	$(BIN)/python -m pytest -m soak --timeout 1800 $(PYTEST_FLAGS)
+
+bench: venv ## what it does on this machine, each leg beside its floor
+	$(BIN)/python -m benchmarks
+
+clean: ## forget .venv and every cache
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist build

@@ -1,0 +1,56 @@
+"""Fixtures that every test may use: a clock that stands still, real databases, third-party data."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway.testing.clock import FakeClock
+from tests.harness.postgres import Cluster, free_port, running_cluster
+from tests.harness.vectors import vectors_or_skip
+
+_KEPT = {"ACHIT_VECTORS", "ACHIT_TEST_POSTGRES_URL"}
+
+
+def pytest_configure() -> None:
+    """What the developer's shell says about the product must not reach the tests."""
+    for name in [name for name in os.environ if name.startswith("ACHIT_") and name not in _KEPT]:
+        del os.environ[name]
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def vectors() -> Path:
+    return vectors_or_skip()
+
+
+@pytest.fixture(name="free_port")
+def _free_port() -> Callable[[], int]:
+    return free_port
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Cluster]:
+    """The server of this test process; started by the first test that asks."""
+    with contextlib.ExitStack() as stack:
+        try:
+            cluster = stack.enter_context(running_cluster())
+        except LookupError as error:
+            pytest.skip(str(error))
+        yield cluster
+
+
+@pytest.fixture
+async def postgres_url(postgres: Cluster) -> AsyncIterator[str]:
+    """The URL of a fresh, empty database; gone after the test."""
+    name = await postgres.create()
+    yield postgres.url_of(name)
+    await postgres.drop(name)

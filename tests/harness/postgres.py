@@ -143,9 +143,7 @@ def _serving(programs: Path, data: Path, user: pwd.struct_passwd | None) -> Iter
     """Runs the server on a free port; another process may take the port first, so it is tried a few times."""
     for _ in range(5):
         port = free_port()
-        options = [
-            text for name, value in {**_SETTINGS, "port": str(port)}.items() for text in ("-c", f"{name}={value}")
-        ]
+        settings = [text for name, value in _SETTINGS.items() for text in ("-c", f"{name}={value}")]
         with (data.parent / "log").open("ab") as log:
             server = subprocess.Popen(
                 [programs / "postgres", "-D", data, "-p", str(port), *settings],

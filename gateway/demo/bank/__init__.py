@@ -1,0 +1,9 @@
+"""The demo's bank: a vendor apart from the gateway, with an API, pages for the payer and signed webhooks.
+
+It shares no memory with the gateway and knows nothing of invoices. It must not be reachable from outside the machine.
+"""
+
+from gateway.demo.bank.ledger import Outcome, Payment, Refused, State
+from gateway.demo.bank.server import Bank, CreateFault
+
+__all__ = ["Bank", "CreateFault", "Outcome", "Payment", "Refused", "State"]

@@ -1,0 +1,268 @@
+"""The bank's HTTP side: a REST API for the gateway, pages for the payer, and the switches that tests and the demo turn.
+
+It listens on 127.0.0.1 only. It must never ask for a card number.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from datetime import timedelta
+from enum import StrEnum
+
+import orjson
+from aiohttp import web
+
+from gateway.clock import Clock
+from gateway.demo.bank import wire
+from gateway.demo.bank.courier import Courier, Posting
+from gateway.demo.bank.ledger import PLANS, Ledger, News, Outcome, Payment, Refused
+from gateway.demo.bank.pages import Pages
+from gateway.ports.errors import InvalidSignature
+from gateway.ports.values import Secret
+from gateway.ports.verify import same
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class CreateFault(StrEnum):
+    """What the next create call meets. `*_MADE` makes the payment all the same; `EARLY` pays it before it answers."""
+
+    RATE_LIMITED = "rate_limited"
+    UNAVAILABLE = "unavailable"
+    SERVER_ERROR = "server_error"
+    REFUSED = "refused"
+    HANG_MADE = "hang_made"
+    HANG_NOT_MADE = "hang_not_made"
+    CUT_MADE = "cut_made"
+    CUT_NOT_MADE = "cut_not_made"
+    EARLY = "early"
+
+
+RETRY_AFTER_S = 7
+_ANSWERS = {
+    CreateFault.RATE_LIMITED: (429, "rate_limited"),
+    CreateFault.UNAVAILABLE: (503, "unavailable"),
+    CreateFault.SERVER_ERROR: (500, "server_error"),
+    CreateFault.REFUSED: (422, "account_not_enabled"),
+}
+_MADE = (CreateFault.HANG_MADE, CreateFault.CUT_MADE)
+_NOT_MADE = (CreateFault.HANG_NOT_MADE, CreateFault.CUT_NOT_MADE)
+_HANG = (CreateFault.HANG_MADE, CreateFault.HANG_NOT_MADE)
+_STATUS_OF = {
+    "unauthorized": 401,
+    "no_such_payment": 404,
+    "not_json": 400,
+    "idempotency_key_reused": 409,
+    "already_paid": 409,
+    "already_processing": 409,
+    "already_reversed": 409,
+}
+
+
+class Bank:
+    """A bank on 127.0.0.1. `settle_after_s` is when what was put off happens by itself; None waits for `release`.
+
+    `webhook_secrets` has two members while one is being replaced. `payee` is the name that the pages show.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_key: Secret,
+        webhook_secrets: Sequence[Secret],
+        clock: Clock,
+        payee: str = "Acme",
+        port: int = 0,
+        settle_after_s: float | None = 5.0,
+    ) -> None:
+        self.ledger = Ledger()
+        self._api_key = api_key
+        self._webhook_secrets = tuple(webhook_secrets)
+        self._clock = clock
+        self._port = port
+        self._settle_after_s = settle_after_s
+        self._pages = Pages(payee)
+        self._faults: deque[CreateFault] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = asyncio.Event()
+        self._runner: web.AppRunner | None = None
+        self._courier: Courier | None = None
+
+    async def start(self) -> None:
+        """Listens; afterwards `url` is known. Raises OSError when the port is taken."""
+        self._courier = Courier(self._webhook_secrets, self._clock)
+        self._runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=1.0)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
+        self._port = self._runner.addresses[0][1]
+
+    async def aclose(self) -> None:
+        """Stops listening, ends hanging calls and forgets webhooks that are still to be tried. Twice is fine."""
+        self._closing.set()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._runner:
+            await self._runner.cleanup()
+        if self._courier:
+            await self._courier.aclose()
+
+    async def __aenter__(self) -> Bank:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def postings(self) -> Sequence[Posting]:
+        """The tries to deliver webhooks so far, the newest last; the last 1,000."""
+        return tuple(self._courier.postings) if self._courier else ()
+
+    def payment(self, payment_id: str) -> Payment:
+        """The payment as it is now. Raises Refused on an unknown one."""
+        return self.ledger.get(payment_id, self._clock.now())
+
+    def fail_next_create(self, *faults: CreateFault) -> None:
+        """The next create calls meet these, one each."""
+        self._faults.extend(faults)
+
+    async def choose(self, payment_id: str, outcome: Outcome, *, part_minor: int | None = None) -> Payment:
+        """What the page's button does, without a browser. Returns when each webhook that it causes was tried once.
+
+        `part_minor` is what comes in on PARTIAL (default six tenths). Raises Refused when it cannot happen.
+        """
+        payment, news = self._choose(payment_id, outcome, part_minor)
+        await self._tell(news)
+        return payment
+
+    async def release(self, payment_id: str) -> Payment:
+        """Lets happen now what an outcome has put off (the slow, the late, the rest, the reversal)."""
+        payment, news = self.ledger.release(payment_id, self._clock.now())
+        await self._tell(news)
+        return payment
+
+    def _choose(self, payment_id: str, outcome: Outcome, part_minor: int | None = None) -> tuple[Payment, list[News]]:
+        payment, news = self.ledger.choose(payment_id, outcome, self._clock.now(), part_minor)
+        if outcome is Outcome.WEBHOOK_EARLY:
+            self._faults.append(CreateFault.EARLY)
+        if payment.later and PLANS[outcome].timed and self._settle_after_s is not None:
+            self._spawn(self._release_after(payment_id, self._settle_after_s))
+        return payment, news
+
+    async def _release_after(self, payment_id: str, delay_s: float) -> None:
+        await self._clock.sleep_until(self._clock.now() + timedelta(seconds=delay_s))
+        await self.release(payment_id)
+
+    async def _tell(self, news: Sequence[News]) -> None:
+        assert self._courier is not None, "the bank was not started"
+        await self._courier.tell(news, self.url)
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _application(self) -> web.Application:
+        app = web.Application(middlewares=[_shape_errors], client_max_size=64 * 1024)
+        app.add_routes(
+            [
+                web.post("/api/payments", self._create),
+                web.get("/api/payments", self._find),
+                web.get("/api/payments/{id}", self._show),
+                web.post("/api/payments/{id}/cancel", self._cancel),
+                web.get("/static/bank.css", self._style),
+                web.get("/{method:bank|card}/{id}", self._page),
+                web.post("/{method:bank|card}/{id}", self._act),
+            ]
+        )
+        return app
+
+    def _authorise(self, request: web.Request) -> None:
+        try:
+            same(request.headers.get("authorization"), f"Bearer {self._api_key.reveal()}")
+        except InvalidSignature:
+            raise Refused("unauthorized") from None
+
+    async def _create(self, request: web.Request) -> web.StreamResponse:
+        self._authorise(request)
+        terms = wire.read_terms(await request.read())
+        fault = self._faults.popleft() if self._faults else None
+        if fault in _ANSWERS:
+            status, code = _ANSWERS[fault]
+            return _json({"code": code}, status, {"retry-after": str(RETRY_AFTER_S)} if status in (429, 503) else {})
+        if fault in _NOT_MADE:
+            return await self._vanish(request, fault)
+        payment, new = self.ledger.create(terms, request.headers.get("idempotency-key"), self._clock.now())
+        if fault in _MADE:
+            return await self._vanish(request, fault)
+        if fault is CreateFault.EARLY:
+            await self._tell(self.ledger.confirm(payment.id, self._clock.now()))
+        return _json(wire.payment_json(self.payment(payment.id), self.url), 201 if new else 200)
+
+    async def _vanish(self, request: web.Request, fault: CreateFault) -> web.StreamResponse:
+        """Never answers: says nothing until the bank closes, or cuts the connection at once."""
+        if fault in _HANG:
+            await self._closing.wait()
+        if request.transport:
+            request.transport.abort()
+        return web.Response(status=503)
+
+    async def _find(self, request: web.Request) -> web.StreamResponse:
+        self._authorise(request)
+        found = self.ledger.find(request.query.get("reference", ""), self._clock.now())
+        return _json({"payments": [wire.payment_json(each, self.url) for each in found]})
+
+    async def _show(self, request: web.Request) -> web.StreamResponse:
+        self._authorise(request)
+        return _json(wire.payment_json(self.payment(request.match_info["id"]), self.url))
+
+    async def _cancel(self, request: web.Request) -> web.StreamResponse:
+        self._authorise(request)
+        payment, news = self.ledger.cancel(request.match_info["id"], self._clock.now())
+        self._spawn(self._tell(news))
+        return _json(wire.payment_json(payment, self.url))
+
+    async def _style(self, request: web.Request) -> web.StreamResponse:
+        return web.Response(text=self._pages.style, content_type="text/css")
+
+    async def _page(self, request: web.Request) -> web.StreamResponse:
+        try:
+            payment = self.payment(request.match_info["id"])
+        except Refused:
+            return self._pages.missing(request.query.get("lang"))
+        if payment.terms.method != request.match_info["method"]:
+            raise web.HTTPFound(wire.page_url(payment, self.url))
+        return self._pages.show(payment, request.query.get("lang"))
+
+    async def _act(self, request: web.Request) -> web.StreamResponse:
+        payment = self.payment(request.match_info["id"])
+        form = await request.post()
+        action = str(form.get("outcome", ""))
+        try:
+            if action == "release":
+                payment, news = self.ledger.release(payment.id, self._clock.now())
+            else:
+                payment, news = self._choose(payment.id, Outcome(action))
+        except (Refused, ValueError):
+            raise web.HTTPSeeOther(wire.page_url(payment, self.url)) from None
+        self._spawn(self._tell(news))
+        raise web.HTTPSeeOther(payment.terms.return_url)
+
+
+@web.middleware
+async def _shape_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except Refused as refused:
+        return _json({"code": refused.code}, _STATUS_OF.get(refused.code, 422))
+
+
+def _json(value: object, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    return web.Response(body=orjson.dumps(value), status=status, content_type="application/json", headers=headers or {})

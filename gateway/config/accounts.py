@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, Protocol
 
@@ -99,7 +99,7 @@ class AccountReader:
             settings = settings_from(plugin.settings, own, secret=self.place.secret, where=where)
         except ConfigError as error:
             faults += error.faults
-        faults += _method_faults(plugin, options.methods, where)
+        faults += _method_faults(plugin, core.get("methods"), where)
         if faults:
             raise ConfigError(faults)
         return Account(kind, name, plugin.name, settings, options.methods, options.poll_s)
@@ -111,8 +111,8 @@ def _text(value: object) -> str:
     return value
 
 
-def _method_faults(plugin: Plugin, methods: Iterable[str], where: str) -> Iterator[Fault]:
+def _method_faults(plugin: Plugin, methods: object, where: str) -> Iterator[Fault]:
     known = [method.name for method in plugin.methods] if isinstance(plugin, ProviderPlugin) else []
-    for method in methods:
-        if method not in known:
+    for method in methods if isinstance(methods, list) else ():
+        if isinstance(method, str) and method not in known:
             yield Fault(f"{where}.methods", f"{plugin.name} has no method {method!r}{did_you_mean(method, known)}")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import phonenumbers
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from gateway.config.accounts import Account, AccountReader, Plugins
 from gateway.config.shapes import (
@@ -33,6 +33,7 @@ from gateway.config.shapes import (
 )
 from gateway.domain.contacts import normalise_email, normalise_locale, normalise_phone
 from gateway.domain.events import EventType
+from gateway.ports.values import Secret
 from gateway.settings import ConfigError, Fault, did_you_mean
 from gateway.signing import signing_key
 
@@ -161,21 +162,23 @@ class Biller(Section):
         return self.biller.slug
 
 
+def _event(name: str) -> str:
+    if name not in list(EventType):
+        raise ValueError(f"is not an event{did_you_mean(name, EventType)}")
+    return name
+
+
+def _signs(secret: Secret) -> Secret:
+    signing_key(secret)
+    return secret
+
+
 class PushTarget(Section):
     """An endpoint of the billing system. No `events` means all; without a `secret` one is made and shown once."""
 
     url: Annotated[str, AfterValidator(_url)]
-    events: Annotated[tuple[str, ...], AS_TUPLE] = ()
-    secret: SecretReference | None = None
-
-    @model_validator(mode="after")
-    def _known(self) -> PushTarget:
-        for name in self.events:
-            if name not in list(EventType):
-                raise ValueError(f"{name!r} is not an event{did_you_mean(name, EventType)}")
-        if self.secret is not None:
-            signing_key(self.secret)
-        return self
+    events: Annotated[tuple[Annotated[str, AfterValidator(_event)], ...], AS_TUPLE] = ()
+    secret: Annotated[SecretReference, AfterValidator(_signs)] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +230,7 @@ def load_biller(path: Path, plugins: Plugins, *, environment: Mapping[str, str] 
 
 def biller_from(values: Mapping[str, Any], plugins: Plugins, *, where: Place, file: str) -> BillerConfig:
     """A biller from tables that are already read. Raises ConfigError with all faults, each by its place in `file`."""
-    reader = AccountReader(plugins, where, f"{file}: ")
+    reader = AccountReader(plugins, where, file)
     channels = reader.channels(values.get("channels"))
     providers = reader.providers(values.get("providers"))
     faults = [*reader.faults, *_plan_faults(values, file)]

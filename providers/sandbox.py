@@ -1,6 +1,6 @@
 """Sandbox: the bank of the demo and the tests, spoken to as any vendor is. It moves no money.
 
-The vendor is `gateway/demo/bank` and its `wire.py` is the reference of the API: amounts are whole minor units, a webhook
+The vendor is `gateway/demo/bank`; its `wire.py` is the reference of the API. Amounts are whole minor units; a webhook
 is `{id, type, created_at, payment}` signed in `x-sandbox-signature: t=<unix>,v1=<hex HMAC-SHA256 of t + "." + body>`.
 It knows the vendor by HTTP alone and must stay a model for real adapters: nothing here that a real one could not do.
 """
@@ -27,7 +27,7 @@ from gateway.ports.provider import (
     PaymentUpdate,
     ProviderPlugin,
 )
-from gateway.ports.values import Money, Secret, WebhookRequest
+from gateway.ports.values import MAX_MINOR, Money, Secret, WebhookRequest
 
 STATUSES: Mapping[str, PaymentStatus] = {
     "open": PaymentStatus.PENDING,
@@ -95,14 +95,16 @@ class SandboxProvider:
         """The payment that was made for `request`, by our reference and then by our key; None when there is none."""
         response = await self._call("GET", f"?reference={quote(request.reference, safe='')}")
         try:
-            listed = _list(_json(response.body)["payments"])
-            made = [each for each in listed if each["idempotency_key"] == request.idempotency_key]
+            listed = _json(response.body).get("payments")
+            if not isinstance(listed, list):
+                raise ValueError("not a list")
+            made = [each for each in map(_object, listed) if each.get("idempotency_key") == request.idempotency_key]
             return _session(made[0]) if made else None
-        except (KeyError, TypeError, ValueError):
+        except ValueError:
             raise RetryLater("the answer to find cannot be read") from None
 
     async def cancel_payment(self, external_id: str) -> None:
-        """Closes an open payment. Raises Rejected (`already_paid`, `already_processing`) when the money is on its way."""
+        """Closes an open payment. Rejected (`already_paid`, `already_processing`) when money is on its way."""
         await self._call("POST", f"/{quote(external_id, safe='')}/cancel", body=b"{}")
 
     async def parse_webhook(self, request: WebhookRequest) -> Sequence[PaymentUpdate]:
@@ -114,8 +116,8 @@ class SandboxProvider:
             event = _json(request.body)
             if _text(event, "type") not in EVENT_TYPES:
                 return ()
-            return (_Payment.read(event["payment"]).update(_text(event, "id")),)
-        except (KeyError, TypeError, ValueError):
+            return (_Payment.read(_object(event.get("payment"))).update(_text(event, "id")),)
+        except ValueError:
             raise MalformedWebhook from None
 
     async def _call(
@@ -136,7 +138,7 @@ class SandboxProvider:
 
 @dataclass(frozen=True, slots=True)
 class _Payment:
-    """The bank's payment, checked. `read` raises ValueError, KeyError or TypeError on any other shape."""
+    """The bank's payment, checked. `read` raises ValueError on any other shape."""
 
     id: str
     reference: str
@@ -158,8 +160,8 @@ class _Payment:
             reference=_text(raw, "reference"),
             status=_text(raw, "status"),
             reason=reason,
-            received=Money(raw["received"], currency),
-            reversed=Money(raw["reversed"], currency),
+            received=_money(raw, "received", currency),
+            reversed=_money(raw, "reversed", currency),
             updated_at=updated_at,
         )
 
@@ -182,16 +184,20 @@ def _session(raw: Mapping[str, Any]) -> PaymentSession:
 
 
 def _json(body: bytes) -> Mapping[str, Any]:
-    value = orjson.loads(body)
+    return _object(orjson.loads(body))
+
+
+def _object(value: Any) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise ValueError("not an object")
     return value
 
 
-def _list(value: Any) -> list[Any]:
-    if not isinstance(value, list):
-        raise ValueError("not a list")
-    return value
+def _money(raw: Mapping[str, Any], name: str, currency: str) -> Money:
+    value = raw.get(name)
+    if type(value) is not int or not 0 <= value <= MAX_MINOR:
+        raise ValueError(f"no {name}")
+    return Money(value, currency)
 
 
 def _text(raw: Mapping[str, Any], name: str) -> str:

@@ -10,23 +10,26 @@ Inbound: the mail server pipes each raw message (bounces and replies alike) to `
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import hmac
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Literal
 
 import dkim
 
 from channels.email.compose import DKIM_HEADERS, compose, mailbox
 from channels.email.inbound import read_mail
 from channels.email.smtp import Envelope, SmtpPool
+from gateway.ports import verify
 from gateway.ports.channel import ChannelEvent, ChannelPlugin, Message, SendResult
-from gateway.ports.errors import InvalidSignature, Rejected
+from gateway.ports.errors import Rejected
 from gateway.ports.http import HttpClient
 from gateway.ports.values import Limits, Secret, WebhookRequest
 
 LIMITS = Limits(text=100_000, per_second=50.0, concurrency=10)
+_REFERENCE = re.compile(r"[A-Za-z0-9_-]{1,40}")  # 64 octets of local part hold "bounce+", it and the proof
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,9 @@ class Settings:
     host: str = field(metadata={"doc": "SMTP server."})
     from_address: str = field(metadata={"doc": "Address that payers see and answer to."})
     port: int = field(default=587, metadata={"doc": "587 for starttls, 465 for tls, 25 for a relay on the same host."})
-    security: str = field(default="starttls", metadata={"doc": "starttls (required, never skipped), tls or none."})
+    security: Literal["starttls", "tls", "none"] = field(
+        default="starttls", metadata={"doc": "starttls is required when chosen, never skipped."}
+    )
     username: str | None = field(default=None, metadata={"doc": "Login name, when the server wants one."})
     password: Secret | None = field(default=None, metadata={"doc": "Login password."})
     from_name: str = field(default="", metadata={"doc": "Name beside the address, when the message brings none."})
@@ -59,8 +64,6 @@ class Settings:
 
     def __post_init__(self) -> None:
         mailbox(self.from_address, "from_address")
-        if self.security not in ("starttls", "tls", "none"):
-            raise ValueError("security: starttls, tls or none")
         if self.dkim_key and not self.dkim_selector:
             raise ValueError("dkim_selector: needed with dkim_key")
         if self.password and not self.username:
@@ -103,6 +106,8 @@ class EmailChannel:
         """
         if len(message.text) > LIMITS.text or len(message.html) > 4 * LIMITS.text:
             raise Rejected("text_too_long")
+        if _REFERENCE.fullmatch(message.reference) is None:
+            raise Rejected("reference", "letters, digits, - and _, at most 40")
         settings = self._settings
         token = _token(message.reference, settings.inbound_secret)
         try:
@@ -127,7 +132,8 @@ class EmailChannel:
 
     async def parse_webhook(self, request: WebhookRequest) -> Sequence[ChannelEvent]:
         """Reads one raw message: a bounce becomes a DeliveryUpdate, a reply to a message of ours an InboundMessage."""
-        _verify(request, self._settings.inbound_secrets)
+        scheme, _, signature = request.headers.get("x-achit-signature", "").partition("=")
+        verify.signed([signature] if scheme == "sha256" else [], self._settings.inbound_secrets, request.body)
         return read_mail(request, self._own_token, self._settings.from_domain)
 
     async def aclose(self) -> None:
@@ -135,10 +141,8 @@ class EmailChannel:
 
     def _own_token(self, token: str) -> bool:
         reference = token.rpartition(".")[0]
-        return any(
-            hmac.compare_digest(token.encode(), _token(reference, secret).encode())
-            for secret in self._settings.inbound_secrets
-        )
+        own = [_token(reference, secret).encode() for secret in self._settings.inbound_secrets]
+        return any(hmac.compare_digest(token.encode(), known) for known in own)
 
 
 def _token(reference: str, secret: Secret | None) -> str:
@@ -146,21 +150,7 @@ def _token(reference: str, secret: Secret | None) -> str:
 
     Without the proof anybody who guesses a reference could forge a bounce and silence an address.
     """
-    if not reference.replace("_", "").replace("-", "").isalnum() or not reference.isascii() or len(reference) > 40:
-        raise Rejected("reference", "letters, digits, - and _, at most 40")
-    if secret is None:
-        return reference
-    proof = hmac.new(secret.reveal().encode(), b"email token:" + reference.encode(), hashlib.sha256)
-    return f"{reference}.{proof.hexdigest()[:16]}"
-
-
-def _verify(request: WebhookRequest, secrets: Sequence[Secret]) -> None:
-    given = request.headers.get("x-achit-signature", "").encode()
-    for secret in secrets:
-        expected = "sha256=" + hmac.new(secret.reveal().encode(), request.body, hashlib.sha256).hexdigest()
-        if hmac.compare_digest(given, expected.encode()):
-            return
-    raise InvalidSignature
+    return f"{reference}.{verify.hmac_hex_sha256(secret, 'email token:', reference)[:16]}" if secret else reference
 
 
 def _signed(raw: bytes, settings: Settings) -> bytes:

@@ -52,7 +52,7 @@ class Report:
 
 
 def read_mail(request: WebhookRequest, own: Callable[[str], bool], domain: str) -> Sequence[ChannelEvent]:
-    """The events in one raw message; () when it is not about a message of ours. `own` knows our tokens from forged ones.
+    """The events in one raw message; () when it is not about a message of ours. `own` knows our tokens.
 
     Raises MalformedWebhook when this is no mail at all.
     """

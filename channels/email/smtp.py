@@ -183,7 +183,7 @@ async def _reset(client: SMTP) -> None:
 
 
 def _refusal(code: int, text: str) -> AdapterError:
-    """4xx: later. 5xx: for good, with the enhanced code (RFC 3463) when there is one. Addresses in the text are masked."""
+    """4xx: later. 5xx: for good, with the enhanced code (RFC 3463) when there is one. Masks addresses."""
     enhanced = _ENHANCED.match(text)
     said = _ADDRESS.sub("***", text[enhanced.end() if enhanced else 0 :]).strip().replace("\n", " ")[:200]
     name = enhanced[1] if enhanced else str(code)

@@ -1,0 +1,156 @@
+"""Telegram by the Bot API: python-telegram-bot for its types and errors, on our HTTP client, without its updater.
+
+A bot cannot write first: the payer opens `https://t.me/<bot>?start=<token>` and `/start <token>` comes in. Only private
+chats are served. It must not poll for updates, format texts, or read an update that lacks the webhook's secret.
+Facts: core.telegram.org/bots/api, error texts from the tdlib server's source (read 2026-11-23).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, Update
+from telegram.constants import ChatType
+from telegram.error import BadRequest, TelegramError
+
+from channels.telegram.transport import UNREADABLE, Transport, vendor_errors
+from gateway.ports import verify
+from gateway.ports.channel import ChannelEvent, ChannelPlugin, InboundMessage, Message, SendResult
+from gateway.ports.errors import AdapterError, MalformedWebhook, Rejected
+from gateway.ports.http import HttpClient
+from gateway.ports.values import Limits, Secret, WebhookRequest
+
+LIMITS = Limits(text=4096, per_second=25.0, concurrency=10)
+UPDATES = ("message", "callback_query", "my_chat_member")
+_SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")
+_START = re.compile(r"/start(?:@\w{1,64})? ([A-Za-z0-9_-]{1,64})\s*")
+_SPINNER_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One bot. Raises ValueError that names the field at fault."""
+
+    bot_token: Secret = field(metadata={"doc": "The token from @BotFather."})
+    webhook_secret: Secret = field(metadata={"doc": "What Telegram repeats in each webhook: 1-256 of A-Z a-z 0-9 _ -"})
+    webhook_secret_previous: Secret | None = field(
+        default=None, metadata={"doc": "Still accepted while the secret is being changed."}
+    )
+    bot_username: str = field(default="", metadata={"doc": "Name of the bot without @, for t.me links."})
+    api_url: str = field(default="https://api.telegram.org", metadata={"doc": "Base URL of the Bot API."})
+    timeout_s: float = field(default=15.0, metadata={"doc": "Seconds to wait for an answer."})
+
+    def __post_init__(self) -> None:
+        if _SECRET.fullmatch(self.webhook_secret.reveal()) is None:
+            raise ValueError("webhook_secret: 1-256 of A-Z a-z 0-9 _ -")
+
+
+class TelegramChannel:
+    """One bot. A message's id is `<chat>:<message>`, since Telegram numbers messages per chat."""
+
+    def __init__(self, settings: Settings, http: HttpClient) -> None:
+        self._settings = settings
+        base = settings.api_url.rstrip("/")
+        self._transport = Transport(http, f"{base}/bot{settings.bot_token.reveal()}/", settings.timeout_s)
+        # The library logs its base URL at DEBUG: it gets neither the token nor the host, the transport adds both.
+        self._bot = Bot("0:hidden", lambda _: "", request=self._transport, get_updates_request=self._transport)
+
+    async def send(self, message: Message) -> SendResult:
+        """Sends the text as it is, buttons one a row. Blocked or never started: Rejected, unreachable."""
+        chat_id, keyboard = _chat(message.to), _keyboard(message)
+        with vendor_errors(submits=True):
+            sent = await self._bot.send_message(chat_id, message.text, reply_markup=keyboard)
+            return SendResult(f"{sent.chat_id}:{sent.message_id}")
+
+    async def edit(self, external_id: str, message: Message) -> None:
+        """Replaces text and buttons; equal already counts as done, and so it may be called again after any error."""
+        chat, _, number = external_id.partition(":")
+        keyboard = _keyboard(message)
+        with vendor_errors(submits=False):
+            try:
+                await self._bot.edit_message_text(message.text, _chat(chat), int(number), reply_markup=keyboard)
+            except BadRequest as error:
+                if "message is not modified" not in error.message.lower():
+                    raise
+
+    async def register(self, webhook_url: str) -> None:
+        """Points the bot's webhook at `webhook_url`. Telegram wants https on port 443, 80, 88 or 8443."""
+        secret = self._settings.webhook_secret.reveal()  # through the library it would be logged at DEBUG
+        status, _ = await self._transport.call(
+            "setWebhook", {"url": webhook_url, "secret_token": secret, "allowed_updates": UPDATES}
+        )
+        if status != 200:
+            raise Rejected(str(status), "Telegram refused the webhook")
+
+    async def parse_webhook(self, request: WebhookRequest) -> Sequence[ChannelEvent]:
+        """A message, a pressed button (answered at once, so that its spinner stops), a block or an unblock."""
+        settings = self._settings
+        given = request.headers.get("x-telegram-bot-api-secret-token")
+        verify.same(given, settings.webhook_secret, settings.webhook_secret_previous)
+        try:
+            data = json.loads(request.body)
+            update = Update.de_json(data, None)
+            event = _event(str(int(data["update_id"])), update, request)
+        except UNREADABLE:
+            raise MalformedWebhook("not an update") from None
+        if update.callback_query is not None:
+            with suppress(AdapterError, TelegramError, TimeoutError):
+                async with asyncio.timeout(_SPINNER_S):
+                    await self._bot.answer_callback_query(update.callback_query.id)
+        return () if event is None else (event,)
+
+    async def aclose(self) -> None:
+        """Holds no connection of its own."""
+
+
+def _event(event_id: str, update: Update, request: WebhookRequest) -> InboundMessage | None:
+    if (query := update.callback_query) is not None:
+        sent = query.message
+        external_id = f"{sent.chat.id}:{sent.message_id}" if sent else event_id
+        return InboundMessage(
+            event_id, external_id, str(query.from_user.id), "", request.received_at, button=query.data or ""
+        )
+    if (member := update.my_chat_member) is not None and member.chat.type == ChatType.PRIVATE:
+        status = member.new_chat_member.status
+        return InboundMessage(
+            event_id, event_id, str(member.chat.id), "", member.date, stop=status == "kicked", start=status == "member"
+        )
+    message = update.message
+    if message is None or message.chat.type != ChatType.PRIVATE or not (message.text or message.caption):
+        return None
+    text = message.text or message.caption or ""
+    start = _START.fullmatch(text)
+    external_id = f"{message.chat.id}:{message.message_id}"
+    token = start[1] if start else None
+    return InboundMessage(event_id, external_id, str(message.chat.id), text, message.date, start_token=token)
+
+
+def _chat(address: str) -> int:
+    try:
+        return int(address)
+    except ValueError:
+        raise Rejected("chat", "not a chat id", unreachable=True) from None
+
+
+def _keyboard(message: Message) -> InlineKeyboardMarkup | None:
+    """Called before anything is sent, so it also refuses what Telegram would cut or refuse."""
+    if len(message.text) > LIMITS.text:
+        raise Rejected("text_too_long")
+    rows = [[InlineKeyboardButton(b.text, url=b.url, callback_data=None if b.url else b.data)] for b in message.buttons]
+    return InlineKeyboardMarkup(rows) if rows else None
+
+
+CHANNEL = ChannelPlugin(
+    "telegram",
+    Settings,
+    TelegramChannel,
+    address="chat",
+    limits=LIMITS,
+    edits=True,
+    replies=True,
+)

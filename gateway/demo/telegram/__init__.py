@@ -1,0 +1,181 @@
+"""A stand-in for the Bot API and the people behind it: takes messages, edits and buttons, carries what people do.
+
+What people do goes to the webhook with its secret, in order, and again until a 2xx answers, as Telegram does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+from gateway.demo.standin import Arrivals, Fault, HttpStandIn
+from gateway.demo.telegram.api import BotApi, Refused
+from gateway.demo.telegram.people import ChatButton, ChatMessage, Person, now, shown
+
+__all__ = ["Call", "ChatButton", "ChatMessage", "Person", "TelegramStandIn"]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request to the API and its answer, for tests that hold both against the published contract."""
+
+    method: str
+    parameters: Mapping[str, Any]
+    status: int
+    answer: Mapping[str, Any]
+
+
+class TelegramStandIn(HttpStandIn):
+    """One bot. `retry_s` are the waits before an update that was not answered with 2xx is sent again."""
+
+    def __init__(
+        self,
+        *,
+        token: str = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw",  # noqa: S107 - made up
+        username: str = "achit_demo_bot",
+        retry_s: Sequence[float] = (1.0, 2.0, 4.0, 8.0, 16.0),
+    ) -> None:
+        super().__init__()
+        self.token = token
+        self.username = username
+        self.api = BotApi(int(token.partition(":")[0]), username)
+        self.calls: Arrivals[Call] = Arrivals()
+        self.updates: Arrivals[Mapping[str, Any]] = Arrivals()
+        self.retry_after_s = 3
+        self._retry_s = retry_s
+        self._order = asyncio.Lock()
+
+    @property
+    def messages(self) -> Arrivals[ChatMessage]:
+        """What the bot sent, as it read at first."""
+        return self.api.messages
+
+    @property
+    def edits(self) -> Arrivals[ChatMessage]:
+        """Messages as they read after each edit."""
+        return self.api.edits
+
+    def routes(self) -> Iterable[web.RouteDef]:
+        return (web.post("/bot{token}/{method}", self._called), web.get("/bot{token}/{method}", self._called))
+
+    def join(self, chat_id: int, first_name: str = "Ana") -> Person:
+        """Somebody who may look the bot up; it cannot write to them before they start the chat."""
+        return self.api.people.setdefault(chat_id, Person(chat_id, first_name))
+
+    async def start_chat(self, chat_id: int, token: str | None = None) -> int:
+        """Opens `https://t.me/<bot>?start=<token>` and presses Start; the status of the webhook's answer."""
+        person = self.join(chat_id)
+        if not person.started:
+            person.started = True
+            await self._member(person, "left", "member")
+        return await self.write(chat_id, f"/start {token}" if token else "/start")
+
+    async def write(self, chat_id: int, text: str) -> int:
+        """The person writes to the bot. The status of the webhook's answer, 0 when there was none."""
+        person = self.api.people[chat_id]
+        message = shown(ChatMessage(chat_id, self.api.next_message_id(), text), person.chat(), person.user())
+        if text.startswith("/"):
+            message["entities"] = [{"type": "bot_command", "offset": 0, "length": len(text.split()[0])}]
+        return await self._push({"message": message})
+
+    async def press(self, chat_id: int, data: str) -> int:
+        """Presses the button with `data` under the latest message that has it. Raises LookupError when none has."""
+        person = self.api.people[chat_id]
+        held = person.holding(data)
+        query_id = str(4_000_000_000 + len(self.updates))
+        self.api.pressed.append(query_id)
+        query = {
+            "id": query_id,
+            "from": person.user(),
+            "chat_instance": str(chat_id),
+            "data": data,
+            "message": shown(held, person.chat(), self.api.bot),
+        }
+        return await self._push({"callback_query": query})
+
+    async def block(self, chat_id: int) -> int:
+        """Blocks the bot: it is told, and every later message to this person is refused with 403."""
+        self.api.people[chat_id].blocked = True
+        return await self._member(self.api.people[chat_id], "member", "kicked")
+
+    async def unblock(self, chat_id: int) -> int:
+        self.api.people[chat_id].blocked = False
+        return await self._member(self.api.people[chat_id], "kicked", "member")
+
+    async def _member(self, person: Person, old: str, new: str) -> int:
+        def member(status: str) -> dict[str, Any]:
+            return {"status": status, "user": self.api.bot} | ({"until_date": 0} if status == "kicked" else {})
+
+        change = {
+            "chat": person.chat(),
+            "from": person.user(),
+            "date": now(),
+            "old_chat_member": member(old),
+            "new_chat_member": member(new),
+        }
+        return await self._push({"my_chat_member": change})
+
+    async def _push(self, content: Mapping[str, Any]) -> int:
+        """One update to the webhook; tried again, before any later one, until it is taken or the waits are used up."""
+        update = {"update_id": 1000 + len(self.updates), **content}
+        self.updates.add(update)
+        if not self.api.webhook_url:
+            return 0
+        headers = {"Content-Type": "application/json"}
+        if self.api.webhook_secret:
+            headers["X-Telegram-Bot-Api-Secret-Token"] = self.api.webhook_secret
+        body = json.dumps(update).encode()
+        async with self._order:
+            status = await self._post(self.api.webhook_url, body, headers)
+            for wait_s in self._retry_s:
+                if 200 <= status < 300:
+                    break
+                await asyncio.sleep(wait_s)
+                status = await self._post(self.api.webhook_url, body, headers)
+        return status
+
+    async def _called(self, request: web.Request) -> web.StreamResponse:
+        if request.match_info["token"] != self.token:
+            return _answer(401, _problem(401, "Unauthorized"))
+        parameters: dict[str, Any] = dict(request.query)
+        if request.content_type == "application/json" and request.can_read_body:
+            parameters |= await request.json()
+        elif request.method == "POST":
+            parameters |= await request.post()
+        if (refused := await self._fail()) is not None:
+            return refused
+        method = request.match_info["method"]
+        try:
+            status, answer = 200, {"ok": True, "result": self.api.call(method, parameters)}
+        except Refused as error:
+            status, answer = error.status, _problem(error.status, error.description)
+        self.calls.add(Call(method, parameters, status, answer))
+        return await self._hang() if self.fault is Fault.LOSE_ANSWER else _answer(status, answer)
+
+    async def _fail(self) -> web.Response | None:
+        match self.fault:
+            case Fault.THROTTLED:
+                wait = {"retry_after": self.retry_after_s}
+                problem = _problem(429, f"Too Many Requests: retry after {self.retry_after_s}") | {"parameters": wait}
+                return _answer(429, problem, {"Retry-After": str(self.retry_after_s)})
+            case Fault.UNAVAILABLE:
+                return _answer(503, _problem(503, "Service Unavailable"))
+            case Fault.BROKEN:
+                return _answer(500, _problem(500, "Internal Server Error"))
+            case Fault.HANG:
+                return await self._hang()
+            case _:
+                return None
+
+
+def _problem(status: int, description: str) -> dict[str, Any]:
+    return {"ok": False, "error_code": status, "description": description}
+
+
+def _answer(status: int, answer: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> web.Response:
+    return web.json_response(answer, status=status, headers=headers)

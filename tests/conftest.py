@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from gateway.store.database import Database, open_database
 from gateway.testing.clock import FakeClock
+from tests.harness.databases import ENGINES, Databases
 from tests.harness.postgres import Cluster, free_port, running_cluster
 from tests.harness.vectors import vectors_or_skip
 
@@ -54,3 +56,26 @@ async def postgres_url(postgres: Cluster) -> AsyncIterator[str]:
     name = await postgres.create()
     yield postgres.url_of(name)
     await postgres.drop(name)
+
+
+@pytest.fixture(scope="session")
+def databases(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Databases:
+    return Databases(tmp_path_factory.mktemp("databases"), lambda: request.getfixturevalue("postgres"))
+
+
+@pytest.fixture(params=ENGINES)
+async def database_url(request: pytest.FixtureRequest, databases: Databases) -> AsyncIterator[str]:
+    """The URL of a fresh database with the newest schema, once on each engine."""
+    if request.param == "postgres":
+        request.getfixturevalue("postgres")
+    url = await databases.make(request.param)
+    yield url
+    await databases.drop(url)
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """An open, migrated database; the test runs once on each engine."""
+    opened = await open_database(database_url)
+    yield opened
+    await opened.aclose()

@@ -8,8 +8,10 @@ from datetime import timedelta
 
 import asyncpg
 import pytest
+import sqlalchemy as sa
 
 from gateway.clock import Clock, SystemClock
+from gateway.store.database import Database
 from gateway.testing.clock import START, FakeClock
 from tests.harness.postgres import Cluster
 
@@ -77,3 +79,17 @@ async def test_the_system_clock_is_utc_and_does_not_wait_for_the_past() -> None:
     await clock.sleep_until(now)
     await clock.sleep_until(now + timedelta(milliseconds=30))
     assert clock.now() >= now + timedelta(milliseconds=30)
+
+
+@pytest.mark.parametrize("round", [1, 2])
+async def test_a_database_is_migrated_and_nobody_else_s(database: Database, round: int) -> None:
+    assert await database.schema_is_current()
+    count = sa.text("SELECT count(*) FROM meta WHERE key = 'left behind'")
+    assert await database.read(lambda conn: conn.execute(count).scalar_one()) == 0
+    insert = sa.text("INSERT INTO meta (key, value) VALUES ('left behind', :round)")
+    await database.write(lambda conn: conn.execute(insert, {"round": str(round)}).rowcount)
+    assert await database.read(lambda conn: conn.execute(count).scalar_one()) == 1
+
+
+async def test_a_database_is_of_the_engine_that_was_asked(database: Database, database_url: str) -> None:
+    assert database_url.startswith(f"{database.dialect}://")

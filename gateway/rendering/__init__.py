@@ -1,0 +1,59 @@
+"""Rendering of messages and payer pages, and the elements that payers see: icon, QR, button. Values in, text out; it
+sends nothing.
+"""
+
+from __future__ import annotations
+
+from gateway.rendering.colours import Palette, palette
+from gateway.rendering.faults import BadTemplates
+from gateway.rendering.gsm7 import septets, to_gsm7
+from gateway.rendering.policy import content_security_policy
+from gateway.rendering.preview import CHANNELS, check, preview
+from gateway.rendering.renderer import KINDS, Renderer
+from gateway.rendering.sources import Asset, templates_root
+from gateway.rendering.values import (
+    Brand,
+    Card,
+    HandOver,
+    InvoiceIssued,
+    Line,
+    MessageContext,
+    PageContext,
+    PaymentFailed,
+    PaymentReceived,
+    PayPage,
+    Rendered,
+    UnknownLink,
+    Unsubscribe,
+    masked,
+)
+
+__all__ = [
+    "CHANNELS",
+    "KINDS",
+    "Asset",
+    "BadTemplates",
+    "Brand",
+    "Card",
+    "HandOver",
+    "InvoiceIssued",
+    "Line",
+    "MessageContext",
+    "PageContext",
+    "Palette",
+    "PayPage",
+    "PaymentFailed",
+    "PaymentReceived",
+    "Rendered",
+    "Renderer",
+    "UnknownLink",
+    "Unsubscribe",
+    "check",
+    "content_security_policy",
+    "masked",
+    "palette",
+    "preview",
+    "septets",
+    "templates_root",
+    "to_gsm7",
+]

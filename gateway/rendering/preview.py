@@ -1,0 +1,69 @@
+"""What would be sent, to look at; and a check of every template with every language. Both run the real renderer on
+sample contexts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from jinja2 import TemplateError
+
+from gateway.domain.invoices import IconState
+from gateway.rendering.gsm7 import SEGMENT, septets
+from gateway.rendering.renderer import KINDS, Renderer
+from gateway.rendering.samples import longest_messages, sample_message, sample_page
+from gateway.rendering.values import PAGES, MessageContext
+
+CHANNELS = ("email", "sms", "telegram")
+
+
+def preview(
+    renderer: Renderer, kind: str, channel: str, locale: str, *, biller: str | None = None
+) -> Mapping[str, str]:
+    """The parts of a sample message, by file name: `subject.txt`, `email.html`, `email.txt`, or `short.txt` and
+    `buttons.txt`.
+
+    Raises KeyError on an unknown kind.
+    """
+    message = renderer.render(kind, sample_message(kind), channel=channel, locale=locale, biller=biller)
+    if channel == "email":
+        return {"subject.txt": message.subject, "email.html": message.html, "email.txt": message.text}
+    buttons = "\n".join(f"{button.text}: {button.url}" for button in message.buttons)
+    return {"short.txt": message.text} | ({"buttons.txt": buttons} if buttons else {})
+
+
+def check(renderer: Renderer) -> list[str]:
+    """Renders everything once and names what fails: a name that a template does not have, an SMS that needs a second
+    segment.
+    """
+    faults: list[str] = []
+    for biller in renderer.billers:
+        owner = f"{biller}: " if biller else ""
+        for locale in renderer.languages:
+            faults += [f"{owner}{fault} ({locale})" for fault in _message_faults(renderer, locale, biller)]
+            faults += [f"{owner}{fault} ({locale})" for fault in _page_faults(renderer, locale, biller)]
+    return faults
+
+
+def _message_faults(renderer: Renderer, locale: str, biller: str) -> Iterator[str]:
+    for kind in KINDS:
+        for channel in CHANNELS:
+            contexts: tuple[MessageContext, ...] = (sample_message(kind), *longest_messages(kind))
+            for context in contexts:
+                try:
+                    text = renderer.render(kind, context, channel=channel, locale=locale, biller=biller).text
+                except (TemplateError, TypeError, ValueError, KeyError) as error:
+                    yield f"{kind} for {channel}: {error}"
+                    break
+                if channel == "sms" and text.isascii() and septets(text) > SEGMENT:
+                    yield f"{kind} for sms: {septets(text)} septets at the longest, one segment holds {SEGMENT}"
+                    break
+
+
+def _page_faults(renderer: Renderer, locale: str, biller: str) -> Iterator[str]:
+    for name in PAGES:
+        for state in IconState if name == "invoice" else (IconState.OPEN,):
+            try:
+                renderer.page(name, sample_page(name, state), locale, biller=biller)
+            except (TemplateError, TypeError, ValueError, KeyError) as error:
+                yield f"paypage/{name} when {state}: {error}"

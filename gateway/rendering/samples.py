@@ -1,0 +1,143 @@
+"""Contexts to look at and to check templates with: an everyday one of each kind and page, and the longest that an SMS
+must bear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+
+from gateway.domain.invoices import IconState
+from gateway.ports.values import MAX_MINOR, Money
+from gateway.rendering.values import (
+    Brand,
+    Card,
+    HandOver,
+    InvoiceIssued,
+    Line,
+    MessageContext,
+    PageContext,
+    PaymentFailed,
+    PaymentReceived,
+    PayPage,
+    UnknownLink,
+    Unsubscribe,
+)
+
+BRAND = Brand(
+    name="Acme Energie",
+    legal_name="Acme Energie Furnizare S.A.",
+    colour="#0b6e4f",
+    support_email="clienti@acme.example",
+    support_phone="+40 21 555 01 00",
+    address="Str. Fabricii 12, București",
+    website="https://acme.example",
+)
+_TOKEN = "3kTMd9pQ2xVb7RnLw4"  # noqa: S105 (opens nothing)
+_HOST = "https://pay.acme.example"
+_LINES = (
+    Line("Energie activă", Money(98_210, "RON"), "1 240 kWh"),
+    Line("Servicii de distribuție", Money(19_740, "RON"), "1 240 kWh"),
+    Line("Contor inteligent", Money(5_500, "RON")),
+)
+
+
+def sample_message(kind: str) -> MessageContext:
+    """An everyday message of `kind`. Raises KeyError on an unknown one."""
+    page = f"{_HOST}/p/{_TOKEN}"
+    due_on = date(2026, 11, 27)
+    everyday: Mapping[str, MessageContext] = {
+        "invoice_issued": InvoiceIssued(
+            BRAND,
+            "FF-2026-001234",
+            Money(123_450, "RON"),
+            due_on,
+            page,
+            f"{page}/icon.png",
+            payer_name="Ana",
+            issued_on=date(2026, 11, 13),
+            description="Energie electrică, octombrie 2026",
+            lines=_LINES,
+            document_url=f"{_HOST}/documents/FF-2026-001234.pdf",
+            qr_url=f"{page}/qr.png",
+            unsubscribe_url=f"{_HOST}/u/{_TOKEN}",
+        ),
+        "payment_received": PaymentReceived(
+            BRAND,
+            "FF-2026-001234",
+            Money(123_450, "RON"),
+            Money(0, "RON"),
+            date(2026, 11, 24),
+            page,
+            f"{page}/icon.png",
+            payer_name="Ana",
+            method="bank",
+            reference="7Q2M-K3",
+            document_url=f"{_HOST}/documents/FF-2026-001234.pdf",
+        ),
+        "payment_failed": PaymentFailed(
+            BRAND,
+            "FF-2026-001234",
+            Money(123_450, "RON"),
+            due_on,
+            page,
+            f"{page}/icon.png",
+            payer_name="Ana",
+            reason="insufficient_funds",
+            method="card",
+        ),
+    }
+    return everyday[kind]
+
+
+def longest_messages(kind: str) -> tuple[MessageContext, ...]:
+    """The messages of `kind` that are longest as an SMS: name, number, date, link, and the greatest amount of each
+    number of decimals.
+    """
+    brand = replace(BRAND, name="Întreprinderea Națională de Apă și Canalizare")
+    number = "SERIE-LUNGĂ/2026-000000123456"
+    page = f"https://{'h' * 30}/p/{_TOKEN}"
+    day = date(2026, 9, 30)
+    amounts = [Money(MAX_MINOR, currency) for currency in ("RON", "EUR", "JPY", "KWD")]
+    if kind == "invoice_issued":
+        return tuple(InvoiceIssued(brand, number, amount, day, page, page) for amount in amounts)
+    if kind == "payment_failed":
+        return tuple(PaymentFailed(brand, number, amount, day, page, page) for amount in amounts)
+    nothing = [Money(0, amount.currency) for amount in amounts]
+    pairs = [*zip(amounts, nothing, strict=True), *zip(amounts, amounts, strict=True)]
+    return tuple(PaymentReceived(brand, number, received, rest, day, page, page) for received, rest in pairs)
+
+
+def sample_page(name: str, state: IconState = IconState.OPEN) -> PageContext:
+    """An everyday page; `state` is that of the pay page. Raises KeyError on an unknown name."""
+    path = f"/p/{_TOKEN}"
+    amount = Money(123_450, "RON")
+    paid = {IconState.PAID: amount, IconState.PARTLY_PAID: Money(50_000, "RON")}.get(state, Money(0, "RON"))
+    pages: Mapping[str, PageContext] = {
+        "invoice": PayPage(
+            BRAND,
+            state,
+            "FF-2026-001234",
+            amount,
+            paid,
+            amount - paid,
+            date(2026, 11, 27),
+            path,
+            revision="7",
+            methods=() if state in (IconState.PAID, IconState.VOID) else ("bank", "card", "revolut"),
+            payer_name="Ana Popescu",
+            issued_on=date(2026, 11, 13),
+            description="Energie electrică, octombrie 2026",
+            lines=_LINES,
+            document_url=f"{_HOST}/documents/FF-2026-001234.pdf",
+            settled_on=date(2026, 11, 24) if state is IconState.PAID else None,
+        ),
+        "hand_over": HandOver(
+            BRAND, "FF-2026-001234", amount, "https://processor.example/pay", path, {"amount": "1234.50", "curr": "RON"}
+        ),
+        "unknown": UnknownLink(path),
+        "card": Card(BRAND, _HOST + path, None),
+        "unsubscribe": Unsubscribe(BRAND, f"/u/{_TOKEN}"),
+    }
+    return pages[name]

@@ -1,0 +1,195 @@
+"""What templates are given: one frozen context a message kind and a page. Values only; nothing here formats or reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from gateway.domain.invoices import IconState
+from gateway.ports.channel import Button
+from gateway.ports.values import Money
+
+
+@dataclass(frozen=True, slots=True)
+class Brand:
+    """How a biller looks to a payer, and what the law wants said.
+
+    `colour` is `#rgb` or `#rrggbb`; text on it stays readable whatever it is (`colours.palette`). `logo_url` is best on
+    our own host (`Renderer.asset_url`): then no page of ours asks another one.
+    """
+
+    name: str
+    legal_name: str
+    colour: str = "#1d4ed8"
+    logo_url: str | None = None
+    support_email: str | None = None
+    support_phone: str | None = None
+    address: str | None = None
+    website: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row of an invoice. `quantity` is shown as it is written (`142 kWh`)."""
+
+    description: str
+    amount: Money
+    quantity: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceIssued:
+    """There is something to pay. `amount` is what is asked for now; `payer_name` is how the payer is greeted, or empty."""
+
+    brand: Brand
+    number: str
+    amount: Money
+    due_on: date
+    pay_url: str
+    icon_url: str
+    payer_name: str = ""
+    issued_on: date | None = None
+    description: str = ""
+    lines: Sequence[Line] = ()
+    document_url: str | None = None
+    qr_url: str | None = None
+    unsubscribe_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentReceived:
+    """Money has come. `outstanding` above zero makes it a receipt in part, with the link to the rest."""
+
+    brand: Brand
+    number: str
+    received: Money
+    outstanding: Money
+    received_on: date
+    pay_url: str
+    icon_url: str
+    payer_name: str = ""
+    method: str = ""
+    reference: str = ""
+    document_url: str | None = None
+    unsubscribe_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentFailed:
+    """A try to pay did not succeed; nothing was taken. `reason` is a code of the catalogue (`reason.<code>`), or empty."""
+
+    brand: Brand
+    number: str
+    amount: Money
+    due_on: date
+    pay_url: str
+    icon_url: str
+    payer_name: str = ""
+    reason: str = ""
+    method: str = ""
+    unsubscribe_url: str | None = None
+
+
+MessageContext = InvoiceIssued | PaymentReceived | PaymentFailed
+
+MESSAGES: Mapping[str, type[MessageContext]] = {
+    "invoice_issued": InvoiceIssued,
+    "payment_received": PaymentReceived,
+    "payment_failed": PaymentFailed,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A message, ready for a channel. `subject` and `html` are empty but for email; `buttons` but for chats."""
+
+    subject: str
+    html: str
+    text: str
+    buttons: tuple[Button, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PayPage:
+    """The pay page in any of its states. `path` is `/p/{token}`; forms, stream and language links hang on it.
+
+    `revision` changes whenever the page would: the live stream sends it, and the page fetches itself when it differs.
+    `notice` is a code of the catalogue (`notice.<code>`: payment_failed, unavailable, cancelled, amount_changed,
+    duplicate), `reason` one of `reason.<code>`. `payer_name` is masked here and nowhere else. `returned`: the payer has
+    just come back.
+    """
+
+    brand: Brand
+    state: IconState
+    number: str
+    amount: Money
+    paid: Money
+    outstanding: Money
+    due_on: date
+    path: str
+    revision: str = ""
+    methods: Sequence[str] = ()
+    payer_name: str = ""
+    issued_on: date | None = None
+    description: str = ""
+    lines: Sequence[Line] = ()
+    document_url: str | None = None
+    settled_on: date | None = None
+    notice: str = ""
+    reason: str = ""
+    returned: bool = False
+    overdue: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """A form that takes the payer to a provider that wants a POST. Sent by itself, or by its button without JavaScript."""
+
+    brand: Brand
+    number: str
+    amount: Money
+    action: str
+    path: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownLink:
+    """A link that leads nowhere. It says the same of a wrong, a revoked and a guessed one."""
+
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a preview bot gets: who it is from, and that it is an invoice. No name, no number, no amount."""
+
+    brand: Brand
+    url: str
+    image_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unsubscribe:
+    """The page behind an unsubscribe link: opening it changes nothing, its button does. `path` takes the POST."""
+
+    brand: Brand
+    path: str
+    done: bool = False
+
+
+PageContext = PayPage | HandOver | UnknownLink | Card | Unsubscribe
+
+PAGES: Mapping[str, type[PageContext]] = {
+    "invoice": PayPage,
+    "hand_over": HandOver,
+    "unknown": UnknownLink,
+    "card": Card,
+    "unsubscribe": Unsubscribe,
+}
+
+
+def masked(name: str) -> str:
+    """`Ana Popescu` as `A*** P***`: enough for the payer to know themselves, too little for who looks over a shoulder."""
+    return " ".join(f"{word[0]}***" for word in name.split())

@@ -23,7 +23,9 @@ _STEPS = 50
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """Shades of one colour, `#rrggbb`. `button` with `on_button` on it, `link` as text; the last three on a dark page."""
+    """Shades of one colour, `#rrggbb`. `button` with `on_button` on it, `link` as text; the last three on a dark
+    page.
+    """
 
     button: str
     on_button: str

@@ -27,7 +27,9 @@ _SPACES = str.maketrans({"\u202f": "\u00a0"})  # a narrow space is a box in some
 
 
 class Formats:
-    """How one language writes values. `money` and `day` are for people; `sms_money` and `sms_day` are short and plain."""
+    """How one language writes values. `money` and `day` are for people; `sms_money` and `sms_day` are short and
+    plain.
+    """
 
     def __init__(self, language: str, translations: Translations) -> None:
         self._locale = Locale.parse(language.replace("-", "_"))
@@ -58,7 +60,9 @@ class Formats:
         return text.replace("\u00a0", " ") if plain else text
 
     def _pattern(self, currency: str, plain: bool) -> tuple[NumberPattern, str, str]:
-        """The locale's own pattern for a currency with its ISO decimals: number, and what stands before and after it."""
+        """The locale's own pattern for a currency with its ISO decimals: number, and what stands before and after
+        it.
+        """
         name = str(self._translations.pgettext("currency", currency))
         if name == currency and not plain:
             name = get_currency_symbol(currency, self._locale)

@@ -1,5 +1,5 @@
-"""The renderer: message contexts to texts, page contexts to HTML. All files are read, checked, inlined and compiled when
-it is built.
+"""The renderer: message contexts to texts, page contexts to HTML. All files are read, checked, inlined and
+compiled when it is built.
 
 After that it does no I/O, knows no clock, and is safe to share. It decides nothing about whom to send what.
 """
@@ -24,6 +24,7 @@ from jinja2 import (
     Template,
     TemplateError,
     pass_context,
+    select_autoescape,
 )
 from jinja2.bccache import Bucket
 from jinja2.runtime import Context
@@ -108,8 +109,8 @@ class Renderer:
     def render(
         self, kind: str, context: MessageContext, *, channel: str, locale: str, biller: str | None = None
     ) -> Rendered:
-        """One message. On `email` subject, HTML and text; on `sms` one segment of GSM 7-bit text; on other channels text
-        and buttons.
+        """One message. On `email` subject, HTML and text; on `sms` one segment of GSM 7-bit text; on other
+        channels text and buttons.
 
         One segment holds for every amount, number and name, and for a link of up to 59 characters, in languages written
         in Latin letters; other scripts stay as they are. Raises TypeError when the context is not that of the kind.

@@ -1,4 +1,6 @@
-"""What templates are given: one frozen context a message kind and a page. Values only; nothing here formats or reads."""
+"""What templates are given: one frozen context a message kind and a page. Values only; nothing here formats or
+reads.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,9 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class InvoiceIssued:
-    """There is something to pay. `amount` is what is asked for now; `payer_name` is how the payer is greeted, or empty."""
+    """There is something to pay. `amount` is what is asked for now; `payer_name` is how the payer is greeted, or
+    empty.
+    """
 
     brand: Brand
     number: str
@@ -77,7 +81,9 @@ class PaymentReceived:
 
 @dataclass(frozen=True, slots=True)
 class PaymentFailed:
-    """A try to pay did not succeed; nothing was taken. `reason` is a code of the catalogue (`reason.<code>`), or empty."""
+    """A try to pay did not succeed; nothing was taken. `reason` is a code of the catalogue (`reason.<code>`), or
+    empty.
+    """
 
     brand: Brand
     number: str
@@ -144,7 +150,9 @@ class PayPage:
 
 @dataclass(frozen=True, slots=True)
 class HandOver:
-    """A form that takes the payer to a provider that wants a POST. Sent by itself, or by its button without JavaScript."""
+    """A form that takes the payer to a provider that wants a POST. Sent by itself, or by its button without
+    JavaScript.
+    """
 
     brand: Brand
     number: str
@@ -191,5 +199,7 @@ PAGES: Mapping[str, type[PageContext]] = {
 
 
 def masked(name: str) -> str:
-    """`Ana Popescu` as `A*** P***`: enough for the payer to know themselves, too little for who looks over a shoulder."""
+    """`Ana Popescu` as `A*** P***`: enough for the payer to know themselves, too little for who looks over a
+    shoulder.
+    """
     return " ".join(f"{word[0]}***" for word in name.split())

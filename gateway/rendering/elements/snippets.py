@@ -20,7 +20,9 @@ def pay_button_snippet(pay_url: str, label: str, look: Palette) -> str:
 
 
 def status_icon_snippet(icon_url: str, pay_url: str, label: str) -> str:
-    """The status icon, right at each opening, as a link to the pay page. `label` names the invoice: the state changes."""
+    """The status icon, right at each opening, as a link to the pay page. `label` names the invoice: the state
+    changes.
+    """
     return (
         f'<a href="{escape(pay_url)}" {_AWAY} style="display:inline-block;line-height:0">'
         f'<img src="{escape(icon_url)}" alt="{escape(label)}" width="24" height="24" style="border:0"></a>'

@@ -34,7 +34,7 @@ from gateway.testing.provider_steps import (
     with_body,
 )
 
-PATIENCE_S = 0.5
+PATIENCE_S = 0.3
 _NONSENSE = (b"", b"null", b"[]", b'"paid"', b"{}", b"\xff\xfe{}", b'{"id":', b"[" * 100_000, b"0" * 10_000)
 
 
@@ -183,9 +183,11 @@ class ProviderContract:
 
     async def test_replayed_webhook_has_the_same_event_id(self, bench: ProviderBench) -> None:
         request = bench.sign((await paid(bench))[1], bench.clock.now())
-        first = await bench.provider().parse_webhook(request)
+        provider = bench.provider()
+        first = await provider.parse_webhook(request)
 
-        assert await bench.provider().parse_webhook(request) == first
+        assert first
+        assert await provider.parse_webhook(request) == first
 
     async def test_webhook_sent_again_has_the_same_event_id(self, bench: ProviderBench) -> None:
         """The vendor signs anew when it repeats itself; both copies may be in work at the same time."""

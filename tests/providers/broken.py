@@ -49,11 +49,8 @@ class TakesANewKeyForEachTry(SandboxProvider):
     async def create_payment(self, request: PaymentRequest) -> PaymentSession:
         keys = self.seen.setdefault(self._http, [])
         keys.append(request.idempotency_key)
-        tries = keys.count(request.idempotency_key)
-        return await super().create_payment(replace(request, idempotency_key=f"{request.idempotency_key}/{tries}"))
-
-    async def find_payment(self, request: PaymentRequest) -> PaymentSession | None:
-        return await super().find_payment(replace(request, idempotency_key=f"{request.idempotency_key}/1"))
+        again = "+" * (keys.count(request.idempotency_key) - 1)
+        return await super().create_payment(replace(request, idempotency_key=request.idempotency_key + again))
 
 
 class HidesTheKey(SandboxProvider):

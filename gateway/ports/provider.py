@@ -28,7 +28,10 @@ class PaymentStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PaymentRequest:
-    """One try to pay. `idempotency_key` is the same on every try to create it; `reference` is what the payer will see."""
+    """One try to pay. `idempotency_key` is the same on every try to create it.
+
+    `reference` is unique to the try within the account; the payer may see it on a bank statement.
+    """
 
     idempotency_key: str
     amount: Money
@@ -56,7 +59,8 @@ class PaymentUpdate:
     """One observation about money. `received` and `reversed` are the provider's own figures, **cumulative** over the payment.
 
     `event_id` is the vendor's (the same when it repeats itself); for a poll, something that changes when the answer does.
-    `reason` is a short code of a refusal, for the payer's page.
+    `reason` is a short code of a refusal, for the payer's page. `reference` is our `PaymentRequest.reference` where the vendor
+    echoes it: with it the core knows an update that comes before `create_payment` returned, and a second payment of one try.
     """
 
     event_id: str
@@ -66,6 +70,7 @@ class PaymentUpdate:
     received: Money | None = None
     reversed: Money | None = None
     reason: str | None = None
+    reference: str | None = None
 
 
 class Provider(Protocol):

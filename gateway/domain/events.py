@@ -1,0 +1,88 @@
+"""Every fact that Achit reports. An event commits with the change it reports; pushes, `GET /v1/events` and timelines read them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class EventType(StrEnum):
+    """The types a biller can be pushed. New ones may be added; a receiver ignores what it does not know."""
+
+    INVOICE_ISSUED = "invoice.issued"
+    INVOICE_CHANGED = "invoice.changed"
+    INVOICE_PARTLY_PAID = "invoice.partly_paid"
+    INVOICE_PAID = "invoice.paid"
+    INVOICE_OVERPAID = "invoice.overpaid"
+    INVOICE_REOPENED = "invoice.reopened"
+    INVOICE_VOIDED = "invoice.voided"
+    PAYMENT_STARTED = "payment.started"
+    PAYMENT_UNKNOWN = "payment.unknown"
+    PAYMENT_ACCEPTED = "payment.accepted"
+    PAYMENT_RECEIVED = "payment.received"
+    PAYMENT_FAILED = "payment.failed"
+    PAYMENT_EXPIRED = "payment.expired"
+    PAYMENT_CANCELLED = "payment.cancelled"
+    PAYMENT_REVERSED = "payment.reversed"
+    PAYMENT_DUPLICATE = "payment.duplicate"
+    PAYMENT_ON_VOID = "payment.on_void"
+    PAYMENT_MISMATCH = "payment.mismatch"
+    REFUND_DUE = "refund.due"
+    DELIVERY_SENT = "delivery.sent"
+    DELIVERY_DELIVERED = "delivery.delivered"
+    DELIVERY_READ = "delivery.read"
+    DELIVERY_FAILED = "delivery.failed"
+    DELIVERY_UNKNOWN = "delivery.unknown"
+    DELIVERY_REVOKED = "delivery.revoked"
+    DELIVERY_IMPOSSIBLE = "delivery.impossible"
+    PAYER_STOPPED = "payer.stopped"
+    PAYER_STARTED = "payer.started"
+    PAYER_BOUND = "payer.bound"
+    MESSAGE_RECEIVED = "message.received"
+    ENDPOINT_DISABLED = "push_endpoint.disabled"
+    PUSH_DEAD = "push.dead"
+
+
+MEANINGS: dict[EventType, str] = {
+    EventType.INVOICE_ISSUED: "The invoice was accepted; its pay link works.",
+    EventType.INVOICE_CHANGED: "Amount or due date was changed; `changed` has old and new values.",
+    EventType.INVOICE_PARTLY_PAID: "Money came in, less than is owed.",
+    EventType.INVOICE_PAID: "The invoice is settled.",
+    EventType.INVOICE_OVERPAID: "One payment brought more than was owed; `excess` is what is too much.",
+    EventType.INVOICE_REOPENED: "A reversal took money back; the invoice is owed again.",
+    EventType.INVOICE_VOIDED: "The biller withdrew the invoice.",
+    EventType.PAYMENT_STARTED: "The payer was sent to a provider.",
+    EventType.PAYMENT_UNKNOWN: "The provider did not say whether it opened the payment; it is being asked.",
+    EventType.PAYMENT_ACCEPTED: "The bank has accepted the payment; the money is not there yet.",
+    EventType.PAYMENT_RECEIVED: "Money came in: `amount` of this payment; `late` when its attempt was thought over.",
+    EventType.PAYMENT_FAILED: "The provider declined; `reason` says why.",
+    EventType.PAYMENT_EXPIRED: "The attempt ran out of time. Money that comes later still counts.",
+    EventType.PAYMENT_CANCELLED: "The attempt was closed.",
+    EventType.PAYMENT_REVERSED: "Money was taken back (chargeback, returned debit).",
+    EventType.PAYMENT_DUPLICATE: "A second payment of a settled invoice: kept, and due back to the payer.",
+    EventType.PAYMENT_ON_VOID: "Money came for a void invoice: kept, and due back to the payer.",
+    EventType.PAYMENT_MISMATCH: "An observation that does not fit what was asked; a person must look.",
+    EventType.REFUND_DUE: "This amount is to be given back.",
+    EventType.DELIVERY_SENT: "The vendor took the message.",
+    EventType.DELIVERY_DELIVERED: "The message is on the payer's device.",
+    EventType.DELIVERY_READ: "The payer has read the message.",
+    EventType.DELIVERY_FAILED: "The message did not arrive; `code` says why.",
+    EventType.DELIVERY_UNKNOWN: "The vendor did not say whether it took the message; it is asked before anything is resent.",
+    EventType.DELIVERY_REVOKED: "A queued message was not sent, because it was no longer true.",
+    EventType.DELIVERY_IMPOSSIBLE: "There was no way left to reach the payer.",
+    EventType.PAYER_STOPPED: "The payer wants no more messages on this channel, or the address is dead.",
+    EventType.PAYER_STARTED: "The payer wants messages on this channel again.",
+    EventType.PAYER_BOUND: "A chat was bound to the payer by a single-use link.",
+    EventType.MESSAGE_RECEIVED: "The payer wrote something.",
+    EventType.ENDPOINT_DISABLED: "A push endpoint answered 410 and gets no more pushes.",
+    EventType.PUSH_DEAD: "A push was out of tries; it can be replayed.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """A fact about to be committed. `data` is what the type adds to the invoice's own state."""
+
+    type: EventType
+    data: dict[str, Any] = field(default_factory=dict)

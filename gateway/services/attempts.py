@@ -1,0 +1,277 @@
+"""Attempts: open one at a provider, ask how it goes, close it. No transaction is open during a vendor's call."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import cast
+
+import sqlalchemy as sa
+
+from gateway.domain.events import EventType, NewEvent
+from gateway.domain.ids import ATTEMPT, show
+from gateway.domain.invoices import Invoice
+from gateway.domain.payments import OPEN, POLLED, WATCHED_POLL_S, Attempt, AttemptStatus, next_poll
+from gateway.ports.errors import NotSupported, OutcomeUnknown, Rejected, RetryLater
+from gateway.ports.provider import Cancels, FindsPayments, PaymentRequest, PaymentSession, PaymentStatus, PaymentUpdate
+from gateway.services import payments as door
+from gateway.services.context import Context
+from gateway.services.directory import Biller, ProviderAccount
+from gateway.services.errors import Conflict, NotFound, Unavailable
+from gateway.store import events, inbox, invoices, outbox, payments
+
+POLL, APPLY_INBOX = "poll", "apply-inbox"
+FIRST_POLL = timedelta(seconds=10)
+
+
+def methods(ctx: Context, biller_id: int, currency: str) -> dict[str, ProviderAccount]:
+    """The ways to pay that this biller offers in this currency, each with the account that serves it, in the file's order."""
+    offered: dict[str, ProviderAccount] = {}
+    for account in ctx.directory.providers_of(biller_id):
+        if account.plugin.currencies is None or currency in account.plugin.currencies:
+            for method in account.methods:
+                offered.setdefault(method, account)
+    return offered
+
+
+async def start(ctx: Context, invoice: Invoice, method: str, *, locale: str) -> str:
+    """Opens a payment of what is outstanding and gives the URL to send the payer to.
+
+    Reserve, call, record: no transaction is open during the call. An open session of the same method and amount is taken up again.
+    Raises Conflict when nothing is owed, NotFound on a method that is not offered, Unavailable when the provider is not there (an
+    unknown outcome stays UNKNOWN, and is polled).
+    """
+    account = methods(ctx, invoice.biller_id, invoice.currency).get(method)
+    if account is None:
+        raise NotFound(f"{method} is not offered")
+    biller = ctx.directory.biller(invoice.biller_id)
+    now = ctx.clock.now()
+    attempt = await ctx.db.write(lambda conn: _reserve(conn, ctx, biller, invoice.id, account, method, now))
+    if attempt.redirect_url is not None:
+        return attempt.redirect_url
+    request = _request(ctx, invoice, attempt, account, locale)
+    try:
+        session = await account.make().create_payment(request)
+    except OutcomeUnknown:
+        await ctx.db.write(lambda conn: _unknown(conn, account, attempt, ctx.clock.now()))
+        raise Unavailable("the provider did not answer; it is being asked") from None
+    except (RetryLater, Rejected) as error:
+        code = error.code if isinstance(error, Rejected) else "unavailable"
+        await ctx.db.write(lambda conn: _refused(conn, attempt, code, ctx.clock.now()))
+        raise Unavailable("the provider cannot serve this now") from None
+    await ctx.db.write(lambda conn: _opened(conn, account, attempt, session, ctx.clock.now()))
+    return session.redirect_url
+
+
+def _reserve(
+    conn: sa.Connection,
+    ctx: Context,
+    biller: Biller,
+    invoice_id: int,
+    account: ProviderAccount,
+    method: str,
+    now: datetime,
+) -> Attempt:
+    invoice = invoices.get(conn, invoice_id, lock=True)
+    if invoice is None or not invoice.payable:
+        raise Conflict("nothing is owed on this invoice")
+    for attempt in payments.of_invoice(conn, invoice_id):
+        same = attempt.account_id == account.id and attempt.method == method and attempt.amount == invoice.outstanding
+        fresh = attempt.status is AttemptStatus.PENDING and attempt.closing_at is None and attempt.expires_at > now
+        if same and fresh and attempt.redirect_url is not None:
+            return attempt
+    row = {
+        "biller_id": invoice.biller_id,
+        "invoice_id": invoice.id,
+        "account_id": account.id,
+        "method": method,
+        "currency": invoice.currency,
+        "amount_minor": invoice.outstanding.minor,
+        "received_minor": 0,
+        "reversed_minor": 0,
+        "reference": "",
+        "expires_at": now + timedelta(minutes=biller.settings.payments.attempt_minutes),
+        "polls": 0,
+        "created_at": now,
+        "updated_at": now,
+    }
+    attempt_id = payments.reserve(conn, row)
+    reference = f"{invoice.number[:40]}-{attempt_id}"
+    payments.name_attempt(conn, attempt_id, reference)
+    outbox.add(conn, POLL, attempt_id, account.destination, now + FIRST_POLL, now)
+    made = payments.get(conn, attempt_id)
+    if made is None:
+        raise NotFound("the attempt is gone")
+    return made
+
+
+def _request(ctx: Context, invoice: Invoice, attempt: Attempt, account: ProviderAccount, locale: str) -> PaymentRequest:
+    pay_url = ctx.pay_url(invoice.id, invoice.link_version)
+    biller = ctx.directory.biller(invoice.biller_id).settings.biller
+    return PaymentRequest(
+        idempotency_key=f"{ctx.installation}-{attempt.id}",
+        amount=attempt.amount,
+        reference=attempt.reference,
+        description=f"{biller.display_name} {invoice.number}",
+        return_url=f"{pay_url}/return",
+        webhook_url=f"{ctx.public_url}/hooks/providers/{account.row.name}",
+        expires_at=attempt.expires_at,
+        locale=locale,
+        method=attempt.method,
+    )
+
+
+def _opened(
+    conn: sa.Connection, account: ProviderAccount, attempt: Attempt, session: PaymentSession, now: datetime
+) -> None:
+    expires_at = session.expires_at or attempt.expires_at
+    payments.opened(conn, attempt.id, session.external_id, session.redirect_url, expires_at, now)
+    started = NewEvent(EventType.PAYMENT_STARTED, {"payment": show(ATTEMPT, attempt.id), "method": attempt.method})
+    events.append(conn, attempt.biller_id, attempt.invoice_id, [started], now)
+    for early in inbox.held_for(conn, account.row.name):
+        if early.parsed["external_id"] == session.external_id:
+            outbox.poke(conn, APPLY_INBOX, early.id, account.destination, now, now)
+
+
+def _unknown(conn: sa.Connection, account: ProviderAccount, attempt: Attempt, now: datetime) -> None:
+    if payments.move(conn, attempt.id, [AttemptStatus.CREATED], AttemptStatus.UNKNOWN, now):
+        unknown = NewEvent(EventType.PAYMENT_UNKNOWN, {"payment": show(ATTEMPT, attempt.id)})
+        events.append(conn, attempt.biller_id, attempt.invoice_id, [unknown], now)
+    outbox.poke(conn, POLL, attempt.id, account.destination, now, now)
+
+
+def _refused(conn: sa.Connection, attempt: Attempt, code: str, now: datetime, *, keep_poll: bool = False) -> None:
+    if payments.move(
+        conn, attempt.id, [AttemptStatus.CREATED, AttemptStatus.UNKNOWN], AttemptStatus.FAILED, now, reason=code
+    ):
+        failed = NewEvent(EventType.PAYMENT_FAILED, {"payment": show(ATTEMPT, attempt.id), "reason": code})
+        events.append(conn, attempt.biller_id, attempt.invoice_id, [failed], now)
+    if not keep_poll:
+        outbox.drop(conn, POLL, attempt.id)
+
+
+async def poll(ctx: Context, attempt_id: int) -> timedelta | None:
+    """Asks the provider how an attempt goes and books the answer; gives the time to the next poll, None when it is over.
+
+    An attempt whose creation had no answer is looked up, or created again under the same idempotency key where the provider
+    takes one; it is never resubmitted otherwise. Raises RetryLater when the provider does not answer.
+    """
+    now = ctx.clock.now()
+    attempt = await ctx.db.read(lambda conn: payments.get(conn, attempt_id))
+    if attempt is None or attempt.status not in POLLED:
+        return None
+    account = ctx.directory.provider(attempt.account_id)
+    if account is None:
+        return None
+    if attempt.external_id is None:
+        return await _resolve(ctx, account, attempt)
+    update = await account.make().fetch_payment(attempt.external_id)
+    if (
+        update.status is PaymentStatus.PENDING
+        and attempt.status is not AttemptStatus.EXPIRED
+        and attempt.expires_at <= now
+    ):
+        update = _expired(update, now)
+    await ctx.db.write(lambda conn: _polled(conn, ctx, attempt, update, now))
+    return _next(ctx, account, attempt, now)
+
+
+def _expired(update: PaymentUpdate, now: datetime) -> PaymentUpdate:
+    """The attempt's own clock has run out; what the provider said of money stays in the observation."""
+    return PaymentUpdate(
+        update.event_id, update.external_id, PaymentStatus.EXPIRED, now, update.received, update.reversed, update.reason
+    )
+
+
+def _polled(conn: sa.Connection, ctx: Context, attempt: Attempt, update: PaymentUpdate, now: datetime) -> None:
+    payments.polled(conn, attempt.id)
+    door.apply_update(conn, ctx.directory, attempt.id, update, door.POLL, now)
+
+
+def _next(ctx: Context, account: ProviderAccount, attempt: Attempt, now: datetime) -> timedelta | None:
+    steps = account.poll_s or ctx.directory.biller(attempt.biller_id).settings.payments.poll_s
+    age_s = (now - attempt.created_at).total_seconds()
+    wait_s = next_poll(attempt.polls, age_s, steps)
+    return None if wait_s is None else timedelta(seconds=wait_s * (0.9 + 0.2 * ctx.random()))
+
+
+async def _resolve(ctx: Context, account: ProviderAccount, attempt: Attempt) -> timedelta | None:
+    """Finds out what became of a creation that nobody answered."""
+    invoice = await ctx.db.read(lambda conn: invoices.get(conn, attempt.invoice_id))
+    if invoice is None:
+        return None
+    now = ctx.clock.now()
+    request = _request(ctx, invoice, attempt, account, ctx.directory.biller(attempt.biller_id).locale)
+    provider, plugin = account.make(), account.plugin
+    if attempt.expires_at <= now and not plugin.finds_payments:
+        await ctx.db.write(lambda conn: _refused(conn, attempt, "no_answer", ctx.clock.now(), keep_poll=True))
+        return None
+    try:
+        if plugin.finds_payments:
+            session = await cast(FindsPayments, provider).find_payment(request)
+        elif plugin.idempotent:
+            session = await provider.create_payment(request)
+        else:
+            return _next(ctx, account, attempt, now)
+    except OutcomeUnknown as error:
+        raise RetryLater(str(error)) from None
+    except Rejected as error:
+        code = error.code
+        await ctx.db.write(lambda conn: _refused(conn, attempt, code, ctx.clock.now(), keep_poll=True))
+        return None
+    if session is None:  # the provider never made it, and the payer was sent nowhere
+        await ctx.db.write(lambda conn: _refused(conn, attempt, "not_created", ctx.clock.now(), keep_poll=True))
+        return None
+    found = session
+    await ctx.db.write(lambda conn: _opened(conn, account, attempt, found, ctx.clock.now()))
+    return timedelta(0)
+
+
+async def watched(ctx: Context, invoice_id: int) -> None:
+    """Somebody looks at the invoice's page: brings the polls of its open attempts forward."""
+    now = ctx.clock.now()
+
+    def body(conn: sa.Connection) -> None:
+        for attempt in payments.of_invoice(conn, invoice_id):
+            account = ctx.directory.provider(attempt.account_id)
+            if attempt.status in POLLED and account is not None and (now - attempt.created_at) < _WATCHED_FOR:
+                due_at = now + timedelta(seconds=WATCHED_POLL_S)
+                outbox.poke(conn, POLL, attempt.id, account.destination, due_at, now)
+
+    await ctx.db.write(body)
+
+
+_WATCHED_FOR = timedelta(hours=24)
+
+
+async def close(ctx: Context, attempt_id: int) -> None:
+    """Closes an attempt at its provider, so that it can no longer be paid; then asks how it ended.
+
+    Where the provider cannot close one it is marked CANCELLED here, and money that comes all the same still counts. Raises RetryLater.
+    """
+    attempt = await ctx.db.read(lambda conn: payments.get(conn, attempt_id))
+    account = ctx.directory.provider(attempt.account_id) if attempt else None
+    if attempt is None or account is None or attempt.status not in OPEN:
+        return
+    provider = account.make()
+    update: PaymentUpdate | None = None
+    if attempt.external_id is not None:
+        if account.plugin.cancels:
+            try:
+                await cast(Cancels, provider).cancel_payment(attempt.external_id)
+            except OutcomeUnknown as error:
+                raise RetryLater(str(error)) from None
+            except (Rejected, NotSupported):
+                pass  # too late to close: the answer below says how it ended
+        update = await provider.fetch_payment(attempt.external_id)
+    await ctx.db.write(lambda conn: _closed(conn, ctx, attempt, update, ctx.clock.now()))
+
+
+def _closed(conn: sa.Connection, ctx: Context, attempt: Attempt, update: PaymentUpdate | None, now: datetime) -> None:
+    if update is not None:
+        door.apply_update(conn, ctx.directory, attempt.id, update, door.POLL, now)
+    open_still = (AttemptStatus.CREATED, AttemptStatus.UNKNOWN, AttemptStatus.PENDING)
+    if payments.move(conn, attempt.id, open_still, AttemptStatus.CANCELLED, now, reason="superseded"):
+        cancelled = NewEvent(
+            EventType.PAYMENT_CANCELLED, {"payment": show(ATTEMPT, attempt.id), "reason": "superseded"}
+        )
+        events.append(conn, attempt.biller_id, attempt.invoice_id, [cancelled], now)

@@ -1,0 +1,211 @@
+"""Who is served and through what: billers and their accounts, held in memory and read again when the configuration changes.
+
+Adapters are made when first used, so that a vendor's SDK is imported only where somebody has an account for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import zoneinfo
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from gateway.config.biller import Biller as BillerSettings
+from gateway.config.shapes import Place, read_section
+from gateway.ports.channel import Channel, ChannelPlugin
+from gateway.ports.http import HttpClient
+from gateway.ports.provider import Provider, ProviderPlugin
+from gateway.ports.values import Secret
+from gateway.registry import Registry
+from gateway.settings import settings_from, settings_to_json
+from gateway.store import billers as store
+from gateway.store import signals
+from gateway.store.billers import CHANNEL, PROVIDER, AccountRow
+from gateway.store.database import Database
+from gateway.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Biller:
+    """The tenant, as every service meets it."""
+
+    id: int
+    slug: str
+    settings: BillerSettings
+    zone: zoneinfo.ZoneInfo
+
+    @property
+    def locale(self) -> str:
+        return self.settings.biller.locale
+
+    def today(self, now: datetime) -> date:
+        """The date where the biller is."""
+        return now.astimezone(self.zone).date()
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelAccount:
+    """A biller's account at a channel; `short` is what plans call it."""
+
+    row: AccountRow
+    plugin: ChannelPlugin[Any]
+    make: Callable[[], Channel]
+
+    @property
+    def id(self) -> int:
+        return self.row.id
+
+    @property
+    def short(self) -> str:
+        return self.row.name.partition(".")[2]
+
+    @property
+    def destination(self) -> str:
+        return f"channel:{self.row.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderAccount:
+    """A biller's account at a provider; `methods` are those offered."""
+
+    row: AccountRow
+    plugin: ProviderPlugin[Any]
+    make: Callable[[], Provider]
+
+    @property
+    def id(self) -> int:
+        return self.row.id
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        return tuple(self.row.options.get("methods") or [method.name for method in self.plugin.methods])
+
+    @property
+    def poll_s(self) -> tuple[int, ...]:
+        return tuple(self.row.options.get("poll_s") or ())
+
+    @property
+    def destination(self) -> str:
+        return f"provider:{self.row.id}"
+
+
+Account = ChannelAccount | ProviderAccount
+
+
+@dataclass(slots=True)
+class Directory:
+    """Reads are instant and from memory; `refresh` brings it up to date, `watch` does so at every change."""
+
+    registry: Registry
+    http: HttpClient
+    vault: Vault
+    _billers: dict[int, Biller] = field(default_factory=dict)
+    _accounts: dict[int, Account] = field(default_factory=dict)
+    _named: dict[tuple[str, str], Account] = field(default_factory=dict)
+    _adapters: dict[int, tuple[bytes, Any]] = field(default_factory=dict)
+    _retired: list[Any] = field(default_factory=list)
+
+    async def refresh(self, db: Database) -> None:
+        """Reads billers and accounts. An account whose adapter is gone is left out, and `achit check` names it."""
+        biller_rows, account_rows = await db.read(lambda conn: (store.all_billers(conn), store.accounts(conn)))
+        self._billers = {row.id: self._biller(row) for row in biller_rows}
+        accounts = [account for row in account_rows if (account := self._account(row)) is not None]
+        self._accounts = {account.id: account for account in accounts}
+        self._named = {(account.row.kind, account.row.name): account for account in accounts}
+        for account_id, (settings, adapter) in list(self._adapters.items()):
+            current = self._accounts.get(account_id)
+            if current is None or current.row.settings != settings:
+                del self._adapters[account_id]
+                self._retired.append(adapter)
+
+    async def watch(self, db: Database) -> None:
+        """Refreshes whenever the configuration changes; runs until it is cancelled."""
+        with db.signals.listen(signals.CONFIG) as listener:
+            while True:
+                await listener.wait()
+                await self.refresh(db)
+
+    def biller(self, biller_id: int) -> Biller:
+        return self._billers[biller_id]
+
+    def biller_called(self, slug: str) -> Biller | None:
+        return next((biller for biller in self._billers.values() if biller.slug == slug), None)
+
+    def billers(self) -> list[Biller]:
+        return list(self._billers.values())
+
+    def channel(self, account_id: int) -> ChannelAccount | None:
+        account = self._accounts.get(account_id)
+        return account if isinstance(account, ChannelAccount) else None
+
+    def provider(self, account_id: int) -> ProviderAccount | None:
+        account = self._accounts.get(account_id)
+        return account if isinstance(account, ProviderAccount) else None
+
+    def channel_called(self, name: str) -> ChannelAccount | None:
+        """By its whole name, `acme.sms`."""
+        account = self._named.get((CHANNEL, name))
+        return account if isinstance(account, ChannelAccount) else None
+
+    def provider_called(self, name: str) -> ProviderAccount | None:
+        account = self._named.get((PROVIDER, name))
+        return account if isinstance(account, ProviderAccount) else None
+
+    def channels_of(self, biller_id: int) -> list[ChannelAccount]:
+        """The channels that take new messages, as they stand in the biller's file."""
+        return [a for a in self._accounts.values() if isinstance(a, ChannelAccount) and self._serves(a, biller_id)]
+
+    def providers_of(self, biller_id: int) -> list[ProviderAccount]:
+        return [a for a in self._accounts.values() if isinstance(a, ProviderAccount) and self._serves(a, biller_id)]
+
+    async def aclose(self) -> None:
+        """Lets go of the adapters' connections."""
+        adapters = [adapter for _, adapter in self._adapters.values()] + self._retired
+        self._adapters, self._retired = {}, []
+        closers = [adapter.aclose() for adapter in adapters if hasattr(adapter, "aclose")]
+        await asyncio.gather(*closers, return_exceptions=True)
+
+    def _serves(self, account: Account, biller_id: int) -> bool:
+        return account.row.biller_id == biller_id and account.row.enabled
+
+    def _biller(self, row: store.BillerRow) -> Biller:
+        settings = read_section(BillerSettings, row.config, Place(Path(), {}), f"{row.slug}: ")
+        return Biller(row.id, row.slug, settings, zoneinfo.ZoneInfo(settings.biller.time_zone))
+
+    def _account(self, row: AccountRow) -> Account | None:
+        try:
+            if row.kind == CHANNEL:
+                plugin = self.registry.channel(row.adapter)
+                return ChannelAccount(row, plugin, lambda: self._adapter(row, plugin))
+            provider = self.registry.provider(row.adapter)
+            return ProviderAccount(row, provider, lambda: self._adapter(row, provider))
+        except LookupError:
+            return None
+
+    def _adapter(self, row: AccountRow, plugin: ChannelPlugin[Any] | ProviderPlugin[Any]) -> Any:
+        known = self._adapters.get(row.id)
+        if known is not None and known[0] == row.settings:
+            return known[1]
+        values = orjson.loads(self.vault.open(row.settings, _aad(row.kind, row.name)))
+        adapter = plugin.create(settings_from(plugin.settings, values, secret=Secret, where=row.name), self.http)
+        self._adapters[row.id] = (row.settings, adapter)
+        return adapter
+
+
+def seal_settings(vault: Vault, kind: str, name: str, settings: object) -> bytes:
+    """An account's settings as they are stored: encrypted, and readable in that account's row alone."""
+    return vault.seal(orjson.dumps(settings_to_json(settings)), _aad(kind, name))
+
+
+def unseal_settings(vault: Vault, row: AccountRow) -> Mapping[str, Any]:
+    values: Mapping[str, Any] = orjson.loads(vault.open(row.settings, _aad(row.kind, row.name)))
+    return values
+
+
+def _aad(kind: str, name: str) -> bytes:
+    return f"account:{kind}:{name}".encode()

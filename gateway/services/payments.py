@@ -1,0 +1,171 @@
+"""Money: the one door through which every observation passes, and its twin for money received elsewhere.
+
+Nothing else changes the state of money. A webhook, a poll and the biller's word all come through here, in one transaction
+with their events and tasks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import sqlalchemy as sa
+
+from gateway.domain import payments as rules
+from gateway.domain.events import NewEvent
+from gateway.domain.ids import ATTEMPT, show
+from gateway.domain.invoices import Invoice
+from gateway.domain.payments import Attempt, AttemptStatus, Verdict
+from gateway.ports.provider import PaymentStatus, PaymentUpdate
+from gateway.ports.values import Money
+from gateway.services import closing
+from gateway.services.context import Context
+from gateway.services.directory import Biller, Directory
+from gateway.services.errors import Conflict, Invalid, NotFound
+from gateway.store import events, invoices, payments
+from gateway.store.invoices import Remembered
+
+WEBHOOK, POLL = "webhook", "poll"
+
+
+def apply_update(
+    conn: sa.Connection, directory: Directory, attempt_id: int, update: PaymentUpdate, source: str, now: datetime
+) -> rules.Applied:
+    """The one door: books an observation about an attempt's money, with all that follows from it.
+
+    The rows are locked, the domain decides, compare-and-set writes. The same observation again changes nothing. Runs inside the
+    caller's transaction.
+    """
+    known = payments.get(conn, attempt_id)
+    if known is None:
+        raise NotFound("there is no such attempt")
+    invoice = invoices.get(conn, known.invoice_id, lock=True)  # always the invoice first: one lock order, no deadlock
+    attempt = payments.get(conn, attempt_id, lock=True)
+    if invoice is None or attempt is None:
+        raise NotFound("there is no such attempt")
+    change = rules.apply(invoice, attempt, update)
+    if change.verdict is Verdict.REPEATED:
+        return change
+    if change.verdict is Verdict.APPLIED and not payments.write(conn, invoice, attempt, change, now):
+        raise RuntimeError("a locked row changed under its lock")
+    payments.record(
+        conn,
+        {
+            "invoice_id": invoice.id,
+            "attempt_id": attempt.id,
+            "source": source,
+            "status": update.status,
+            "verdict": change.verdict,
+            "currency": attempt.currency,
+            "delta_minor": change.delta.minor,
+            "note": change.reason,
+            "occurred_at": update.occurred_at,
+            "recorded_at": now,
+        },
+    )
+    of_attempt = {"payment": show(ATTEMPT, attempt.id), "source": source}
+    happened = [NewEvent(event.type, of_attempt | event.data) for event in change.events]
+    events.append(conn, attempt.biller_id, invoice.id, happened, now)
+    _follow_up(conn, directory, invoice, attempt, change, now)
+    return change
+
+
+def _follow_up(
+    conn: sa.Connection, directory: Directory, invoice: Invoice, attempt: Attempt, change: rules.Applied, now: datetime
+) -> None:
+    biller = directory.biller(invoice.biller_id)
+    if change.refund is not None:
+        payments.owe_back(conn, invoice.id, attempt.id, change.refund, now)
+    if change.settles:
+        closing.settled(conn, directory, biller, invoice.id, attempt.id, now)
+    elif change.delta.minor > 0 and invoice.payable:
+        closing.close_attempts(conn, directory, invoice.id, now, but=attempt.id)  # they ask for more than is owed now
+        closing.thank(conn, directory, biller, invoice.id, now)
+    if change.status is AttemptStatus.FAILED and attempt.status is AttemptStatus.ACCEPTED and invoice.payable:
+        closing.tell_failed(conn, directory, biller, invoice.id, now)
+
+
+@dataclass(frozen=True, slots=True)
+class OffPlatform:
+    """Money received elsewhere, as the biller says it: where (`source`), and its reference there."""
+
+    amount: Money
+    received_on: date
+    source: str
+    reference: str
+    note: str = ""
+
+
+async def record_off_platform(
+    ctx: Context, biller: Biller, invoice_id: int, money: OffPlatform, *, key: str | None = None
+) -> tuple[payments.Line, bool]:
+    """Books money that came another way, through the same rules; True says that it is new.
+
+    Idempotent by (source, reference). Raises NotFound, Invalid on another currency, Conflict when the reference has another amount or day.
+    """
+    now = ctx.clock.now()
+    return await ctx.db.write(lambda conn: _off_platform(conn, ctx.directory, biller, invoice_id, money, key, now))
+
+
+def _off_platform(
+    conn: sa.Connection,
+    directory: Directory,
+    biller: Biller,
+    invoice_id: int,
+    money: OffPlatform,
+    key: str | None,
+    now: datetime,
+) -> tuple[payments.Line, bool]:
+    invoice = invoices.get(conn, invoice_id, biller_id=biller.id, lock=True)
+    if invoice is None:
+        raise NotFound("there is no such invoice")
+    if money.amount.currency != invoice.currency:
+        raise Invalid(f"the invoice is in {invoice.currency}", path="amount.currency")
+    known = payments.line_by_reference(conn, invoice_id, money.source, money.reference)
+    if key is not None:
+        used = invoices.remembered(conn, biller.id, key)
+        if used is not None and (known is None or used.operation != "payment" or used.resource_id != known.id):
+            raise Conflict("this Idempotency-Key was used for another request", differs=["reference"])
+    if known is not None:
+        differs = [
+            name
+            for name, same in (
+                ("amount", known.delta_minor == money.amount.minor),
+                ("received_on", known.received_on == money.received_on),
+            )
+            if not same
+        ]
+        if differs:
+            raise Conflict("this reference is booked with another content", differs=differs)
+        return known, False
+    change = rules.credit(invoice, money.amount)
+    if not payments.write_credit(conn, invoice, change, now):
+        raise RuntimeError("a locked row changed under its lock")
+    line_id = payments.record(
+        conn,
+        {
+            "invoice_id": invoice.id,
+            "source": money.source,
+            "reference": money.reference,
+            "status": PaymentStatus.PAID,
+            "verdict": Verdict.APPLIED,
+            "currency": money.amount.currency,
+            "delta_minor": money.amount.minor,
+            "received_on": money.received_on,
+            "note": money.note or None,
+            "occurred_at": now,
+            "recorded_at": now,
+        },
+    )
+    if key is not None:
+        invoices.remember(conn, biller.id, key, Remembered("payment", b"", line_id), now)
+    said = {"source": money.source, "reference": money.reference}
+    happened = [NewEvent(event.type, said | event.data) for event in change.events]
+    events.append(conn, biller.id, invoice.id, happened, now)
+    if change.refund is not None:
+        payments.owe_back(conn, invoice.id, None, change.refund, now)
+    if change.settles:
+        closing.settled(conn, directory, biller, invoice.id, None, now)
+    elif invoice.payable:
+        closing.close_attempts(conn, directory, invoice.id, now)
+    return payments.line(conn, line_id), True

@@ -1,0 +1,119 @@
+"""Webhooks of providers: verified by the adapter, kept raw in the inbox, and through the door in the same transaction."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from gateway.ports.provider import PaymentStatus, PaymentUpdate
+from gateway.ports.values import Money, WebhookRequest
+from gateway.services.attempts import APPLY_INBOX, FIRST_POLL, POLL
+from gateway.services.context import Context
+from gateway.services.directory import Directory, ProviderAccount
+from gateway.services.payments import WEBHOOK, apply_update
+from gateway.store import inbox, outbox, payments
+from gateway.store.inbox import Raw
+
+_KEPT_HEADERS = ("content-type", "user-agent")
+_KEPT_MARKS = ("signature", "webhook-", "event", "request-id", "idempotency", "timestamp")
+
+
+def raw_of(request: WebhookRequest) -> Raw:
+    """The webhook as the inbox keeps it: body and the headers that matter, no cookie and no authorisation."""
+    kept = {
+        name: value
+        for name, value in request.headers.items()
+        if name in _KEPT_HEADERS or any(mark in name for mark in _KEPT_MARKS)
+    }
+    return Raw(kept, request.body)
+
+
+async def receive_webhook(ctx: Context, account: ProviderAccount, request: WebhookRequest) -> int:
+    """Verifies a provider's webhook and books what it says; gives how many of its events were new.
+
+    Each event goes into the inbox and through the door in one transaction. Raises InvalidSignature, MalformedWebhook, and
+    RetryLater when the vendor had to be asked and did not answer: then it will call again.
+    """
+    updates = await account.make().parse_webhook(request)
+    raw, now = raw_of(request), ctx.clock.now()
+
+    def body(conn: sa.Connection) -> int:
+        return sum(_receive(conn, ctx.directory, account, update, raw, now) for update in updates)
+
+    return await ctx.db.write(body) if updates else 0
+
+
+def _receive(
+    conn: sa.Connection, directory: Directory, account: ProviderAccount, update: PaymentUpdate, raw: Raw, now: datetime
+) -> bool:
+    inbox_id = inbox.keep(conn, account.row.name, update.event_id, raw, now)
+    if inbox_id is None:
+        return False
+    attempt_id = _attempt_for(conn, account, update, now)
+    if attempt_id is None:
+        inbox.hold(conn, inbox_id, _as_json(update))
+        outbox.add(conn, APPLY_INBOX, inbox_id, account.destination, now + timedelta(seconds=5), now)
+    else:
+        apply_update(conn, directory, attempt_id, update, WEBHOOK, now)
+    return True
+
+
+def _attempt_for(conn: sa.Connection, account: ProviderAccount, update: PaymentUpdate, now: datetime) -> int | None:
+    """The attempt that an update speaks of; a second payment that the vendor made of one attempt becomes one of its own."""
+    attempt = payments.find(conn, account.id, update.external_id, update.reference)
+    if attempt is None:
+        return None
+    if attempt.external_id is None:
+        payments.adopt(conn, attempt, update.external_id)
+    elif attempt.external_id != update.external_id:
+        copied = ("biller_id", "invoice_id", "account_id", "method", "currency", "amount_minor", "expires_at")
+        row: dict[str, Any] = {name: getattr(attempt, name) for name in copied}
+        row |= {"received_minor": 0, "reversed_minor": 0, "polls": 0, "created_at": now, "updated_at": now}
+        twin = payments.reserve(conn, row | {"external_id": update.external_id, "reference": f"{attempt.reference}+"})
+        outbox.add(conn, POLL, twin, account.destination, now + FIRST_POLL, now)
+        return twin
+    return attempt.id
+
+
+async def apply_held(ctx: Context, inbox_id: int) -> bool:
+    """Applies a held event if its attempt exists now. False: it still does not."""
+    now = ctx.clock.now()
+
+    def body(conn: sa.Connection) -> bool:
+        held = inbox.held(conn, inbox_id)
+        if held is None:
+            return True
+        account = ctx.directory.provider_called(held.account)
+        update = _from_json(held.parsed)
+        attempt_id = _attempt_for(conn, account, update, now) if account else None
+        if attempt_id is None:
+            return False
+        apply_update(conn, ctx.directory, attempt_id, update, WEBHOOK, now)
+        inbox.applied(conn, inbox_id)
+        return True
+
+    return await ctx.db.write(body)
+
+
+def _as_json(update: PaymentUpdate) -> dict[str, Any]:
+    return {
+        "event_id": update.event_id,
+        "external_id": update.external_id,
+        "status": update.status.value,
+        "occurred_at": update.occurred_at.isoformat(),
+        "received": update.received and [update.received.minor, update.received.currency],
+        "reversed": update.reversed and [update.reversed.minor, update.reversed.currency],
+        "reason": update.reason,
+        "reference": update.reference,
+    }
+
+
+def _from_json(parsed: dict[str, Any]) -> PaymentUpdate:
+    values = dict(parsed)
+    values["status"] = PaymentStatus(values["status"])
+    values["occurred_at"] = datetime.fromisoformat(values["occurred_at"])
+    for name in ("received", "reversed"):
+        values[name] = values[name] and Money(*values[name])
+    return PaymentUpdate(**values)

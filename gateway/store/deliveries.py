@@ -1,0 +1,149 @@
+"""Deliveries, suppressed addresses, bound chats and the single-use tokens that bind them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from gateway.domain.deliveries import ARRIVING, REVOCABLE, Delivery, DeliveryState, MessageKind
+from gateway.store.outbox import insert_for
+from gateway.store.schema import binding, delivery, start_token, suppression
+
+_COLUMNS = [delivery.c[name] for name in Delivery.__dataclass_fields__]
+
+
+def _delivery(row: Sequence[Any]) -> Delivery:
+    values = list(row)
+    values[5], values[9] = MessageKind(values[5]), DeliveryState(values[9])
+    return Delivery(*values)
+
+
+def insert(conn: sa.Connection, row: dict[str, Any]) -> int:
+    return int(conn.execute(delivery.insert().values(row).returning(delivery.c.id)).scalar_one())
+
+
+def get(conn: sa.Connection, delivery_id: int, *, lock: bool = False) -> Delivery | None:
+    query = sa.select(*_COLUMNS).where(delivery.c.id == delivery_id)
+    row = conn.execute(query.with_for_update() if lock else query).first()
+    return _delivery(row) if row else None
+
+
+def by_external_id(conn: sa.Connection, account_id: int, external_id: str) -> Delivery | None:
+    query = sa.select(*_COLUMNS).where(delivery.c.account_id == account_id, delivery.c.external_id == external_id)
+    row = conn.execute(query.order_by(delivery.c.id.desc()).limit(1)).first()
+    return _delivery(row) if row else None
+
+
+def of_invoice(conn: sa.Connection, invoice_id: int) -> list[Delivery]:
+    query = sa.select(*_COLUMNS).where(delivery.c.invoice_id == invoice_id).order_by(delivery.c.id)
+    return [_delivery(row) for row in conn.execute(query)]
+
+
+def move(
+    conn: sa.Connection, delivery_id: int, of: Collection[DeliveryState], to: DeliveryState, now: datetime, **also: Any
+) -> bool:
+    """Compare-and-set of the state; `also` are columns that change with it."""
+    query = delivery.update().where(delivery.c.id == delivery_id, delivery.c.state.in_(of))
+    return bool(conn.execute(query.values(state=to, updated_at=now, **also)).rowcount)
+
+
+def revoke(conn: sa.Connection, invoice_id: int, kinds: Collection[MessageKind], now: datetime) -> list[int]:
+    """Takes back what is queued about the invoice; gives the ids."""
+    query = delivery.update().where(
+        delivery.c.invoice_id == invoice_id, delivery.c.kind.in_(kinds), delivery.c.state.in_(REVOCABLE)
+    )
+    values = {"state": DeliveryState.REVOKED, "updated_at": now}
+    return list(conn.execute(query.values(**values).returning(delivery.c.id)).scalars())
+
+
+def arrived(conn: sa.Connection, invoice_id: int, kind: MessageKind) -> list[Delivery]:
+    """What the payer may be looking at: sent, delivered or read."""
+    query = sa.select(*_COLUMNS).where(
+        delivery.c.invoice_id == invoice_id, delivery.c.kind == kind, delivery.c.state.in_(ARRIVING)
+    )
+    return [_delivery(row) for row in conn.execute(query.order_by(delivery.c.id))]
+
+
+def has_kind(conn: sa.Connection, invoice_id: int, kind: MessageKind) -> bool:
+    query = sa.select(delivery.c.id).where(delivery.c.invoice_id == invoice_id, delivery.c.kind == kind).limit(1)
+    return conn.execute(query).first() is not None
+
+
+def suppress(conn: sa.Connection, biller_id: int, channel: str, address: str, reason: str, now: datetime) -> bool:
+    """Stops messages to an address on a channel. False: they were stopped already."""
+    row = {"biller_id": biller_id, "channel": channel, "address": address, "reason": reason, "created_at": now}
+    query = insert_for(conn, suppression).values(row)
+    query = query.on_conflict_do_nothing(index_elements=["biller_id", "channel", "address"])
+    return conn.execute(query.returning(suppression.c.id)).first() is not None
+
+
+def allow(conn: sa.Connection, biller_id: int, channel: str, address: str) -> bool:
+    query = suppression.delete().where(
+        suppression.c.biller_id == biller_id, suppression.c.channel == channel, suppression.c.address == address
+    )
+    return bool(conn.execute(query).rowcount)
+
+
+def suppressed(conn: sa.Connection, biller_id: int, channel: str, address: str) -> str | None:
+    """Why the address gets nothing on this channel; None when it does."""
+    query = sa.select(suppression.c.reason).where(
+        suppression.c.biller_id == biller_id, suppression.c.channel == channel, suppression.c.address == address
+    )
+    return conn.execute(query).scalar_one_or_none()
+
+
+def bind(conn: sa.Connection, account_id: int, address: str, payer_id: int, now: datetime) -> bool:
+    row = {"account_id": account_id, "address": address, "payer_id": payer_id, "created_at": now}
+    query = insert_for(conn, binding).values(row)
+    query = query.on_conflict_do_nothing(index_elements=["account_id", "address", "payer_id"])
+    return conn.execute(query.returning(binding.c.id)).first() is not None
+
+
+def bound_payers(conn: sa.Connection, account_id: int, address: str) -> list[int]:
+    query = sa.select(binding.c.payer_id).where(binding.c.account_id == account_id, binding.c.address == address)
+    return list(conn.execute(query.order_by(binding.c.id.desc())).scalars())
+
+
+@dataclass(frozen=True, slots=True)
+class StartToken:
+    id: int
+    account_id: int
+    payer_id: int
+    invoice_id: int
+    created_at: datetime
+    used_at: datetime | None
+
+
+_TOKEN = [start_token.c[name] for name in StartToken.__dataclass_fields__]
+
+
+def new_start_token(conn: sa.Connection, account_id: int, payer_id: int, invoice_id: int, now: datetime) -> int:
+    """A token's number; the signed text that carries it proves that it is ours."""
+    row = {"account_id": account_id, "payer_id": payer_id, "invoice_id": invoice_id, "created_at": now}
+    return int(conn.execute(start_token.insert().values(row).returning(start_token.c.id)).scalar_one())
+
+
+def use_start_token(
+    conn: sa.Connection, token_id: int, account_id: int, since: datetime, now: datetime
+) -> StartToken | None:
+    """Uses a token up. None: there is none, it was used, or it was made before `since`."""
+    query = start_token.update().where(
+        start_token.c.id == token_id,
+        start_token.c.account_id == account_id,
+        start_token.c.used_at.is_(None),
+        start_token.c.created_at >= since,
+    )
+    row = conn.execute(query.values(used_at=now).returning(*_TOKEN)).first()
+    return StartToken(*row) if row else None
+
+
+def last_used_channel(conn: sa.Connection, invoice_id: int) -> Delivery | None:
+    """The newest delivery that is known to have come furthest: read before delivered before sent."""
+    rank = sa.case({state.value: place for place, state in enumerate(ARRIVING)}, value=delivery.c.state)
+    query = sa.select(*_COLUMNS).where(delivery.c.invoice_id == invoice_id, delivery.c.state.in_(ARRIVING))
+    row = conn.execute(query.order_by(rank.desc(), delivery.c.updated_at.desc()).limit(1)).first()
+    return _delivery(row) if row else None

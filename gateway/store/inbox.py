@@ -1,0 +1,67 @@
+"""The inbox: every webhook event is kept raw, once. Unique on (account, event id): a repeated one changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from gateway.store.outbox import insert_for
+from gateway.store.schema import inbox
+
+APPLIED, HELD = "applied", "held"
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """A webhook as it came, with the headers that matter (signatures, ids; no cookies, no authorisation)."""
+
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    id: int
+    account: str
+    event_id: str
+    parsed: dict[str, Any]
+    received_at: datetime
+
+
+def keep(conn: sa.Connection, account: str, event_id: str, raw: Raw, now: datetime) -> int | None:
+    """Keeps an event. None: it was there already, and everything it says has been said."""
+    row = {
+        "account": account,
+        "event_id": event_id,
+        "state": APPLIED,
+        "headers": raw.headers,
+        "body": raw.body,
+        "received_at": now,
+    }
+    query = insert_for(conn, inbox).values(row).on_conflict_do_nothing(index_elements=["account", "event_id"])
+    inserted: int | None = conn.execute(query.returning(inbox.c.id)).scalar_one_or_none()
+    return inserted
+
+
+def hold(conn: sa.Connection, inbox_id: int, parsed: dict[str, Any]) -> None:
+    """Keeps what the event says until the attempt it speaks of exists."""
+    conn.execute(inbox.update().where(inbox.c.id == inbox_id).values(state=HELD, parsed=parsed))
+
+
+def held(conn: sa.Connection, inbox_id: int) -> Held | None:
+    row = conn.execute(_HELD.where(inbox.c.id == inbox_id)).first()
+    return Held(*row) if row else None
+
+
+_HELD = sa.select(*[inbox.c[name] for name in Held.__dataclass_fields__]).where(inbox.c.state == HELD)
+
+
+def held_for(conn: sa.Connection, account: str) -> list[Held]:
+    return [Held(*row) for row in conn.execute(_HELD.where(inbox.c.account == account).order_by(inbox.c.id))]
+
+
+def applied(conn: sa.Connection, inbox_id: int) -> None:
+    conn.execute(inbox.update().where(inbox.c.id == inbox_id).values(state=APPLIED, parsed=None))

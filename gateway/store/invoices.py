@@ -1,0 +1,173 @@
+"""Invoices, payers and idempotency keys. A state changes only by compare-and-set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from gateway.domain.invoices import Invoice, InvoiceStatus
+from gateway.store.outbox import insert_for
+from gateway.store.schema import idempotency, invoice, payer
+
+INVOICE_COLUMNS = [invoice.c[name] for name in Invoice.__dataclass_fields__]
+
+
+@dataclass(frozen=True, slots=True)
+class Payer:
+    """A row of the payer table: who owes, as the biller knows them."""
+
+    id: int
+    biller_id: int
+    reference: str
+    name: str
+    email: str | None
+    phone: str | None
+    telegram: str | None
+    whatsapp: str | None
+    locale: str
+    time_zone: str
+
+
+PAYER_COLUMNS = [payer.c[name] for name in Payer.__dataclass_fields__]
+
+
+def invoice_of(row: Sequence[Any]) -> Invoice:
+    values = list(row)
+    values[4] = InvoiceStatus(values[4])
+    return Invoice(*values)
+
+
+def upsert_payer(conn: sa.Connection, biller_id: int, fields: dict[str, Any], now: datetime) -> int:
+    """The payer of this reference with these contact points; an older row takes the newer ones."""
+    row = fields | {"biller_id": biller_id, "created_at": now, "updated_at": now}
+    query = insert_for(conn, payer).values(row)
+    query = query.on_conflict_do_update(
+        index_elements=["biller_id", "reference"],
+        set_={name: query.excluded[name] for name in fields if name != "reference"} | {"updated_at": now},
+    )
+    payer_id: int = conn.execute(query.returning(payer.c.id)).scalar_one()
+    return payer_id
+
+
+def insert(conn: sa.Connection, row: dict[str, Any]) -> int | None:
+    """A new invoice's id; None when the biller already has that number."""
+    query = insert_for(conn, invoice).values(row).on_conflict_do_nothing(index_elements=["biller_id", "number"])
+    invoice_id: int | None = conn.execute(query.returning(invoice.c.id)).scalar_one_or_none()
+    return invoice_id
+
+
+def get(conn: sa.Connection, invoice_id: int, *, biller_id: int | None = None, lock: bool = False) -> Invoice | None:
+    """The invoice, locked until the end of the transaction when `lock` (on SQLite every writer is alone anyway)."""
+    query = sa.select(*INVOICE_COLUMNS).where(invoice.c.id == invoice_id)
+    if biller_id is not None:
+        query = query.where(invoice.c.biller_id == biller_id)
+    row = conn.execute(query.with_for_update() if lock else query).first()
+    return invoice_of(row) if row else None
+
+
+def by_number(conn: sa.Connection, biller_id: int, number: str) -> Invoice | None:
+    query = sa.select(*INVOICE_COLUMNS).where(invoice.c.biller_id == biller_id, invoice.c.number == number)
+    row = conn.execute(query).first()
+    return invoice_of(row) if row else None
+
+
+def get_payer(conn: sa.Connection, payer_id: int) -> Payer:
+    return Payer(*conn.execute(sa.select(*PAYER_COLUMNS).where(payer.c.id == payer_id)).one())
+
+
+def payers_at(conn: sa.Connection, biller_id: int, column: str, address: str) -> list[Payer]:
+    """The biller's payers with this contact point (`email`, `phone`, `telegram`, `whatsapp`)."""
+    query = sa.select(*PAYER_COLUMNS).where(payer.c.biller_id == biller_id, payer.c[column] == address)
+    return [Payer(*row) for row in conn.execute(query.order_by(payer.c.id.desc()).limit(20))]
+
+
+def set_payer_chat(conn: sa.Connection, payer_id: int, column: str, address: str | None, now: datetime) -> None:
+    conn.execute(payer.update().where(payer.c.id == payer_id).values({column: address, "updated_at": now}))
+
+
+def change(
+    conn: sa.Connection, current: Invoice, *, amount_minor: int, due_on: date, status: InvoiceStatus, now: datetime
+) -> bool:
+    """New amount and due date, if the invoice is still as `current` knew it."""
+    query = invoice.update().where(
+        invoice.c.id == current.id,
+        invoice.c.status == current.status,
+        invoice.c.amount_minor == current.amount_minor,
+        invoice.c.due_on == current.due_on,
+    )
+    settled_at = now if status is InvoiceStatus.PAID else None
+    values = {
+        "amount_minor": amount_minor,
+        "due_on": due_on,
+        "status": status,
+        "updated_at": now,
+        "settled_at": settled_at,
+    }
+    return bool(conn.execute(query.values(**values)).rowcount)
+
+
+def void(conn: sa.Connection, invoice_id: int, now: datetime) -> bool:
+    """Withdraws an invoice that nobody has paid anything of."""
+    query = invoice.update().where(invoice.c.id == invoice_id, invoice.c.status == InvoiceStatus.OPEN)
+    return bool(conn.execute(query.values(status=InvoiceStatus.VOID, updated_at=now)).rowcount)
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What `GET /v1/invoices` can ask for; None means any."""
+
+    status: str | None = None
+    number: str | None = None
+    payer_reference: str | None = None
+    due_before: date | None = None
+    due_after: date | None = None
+    created_after: datetime | None = None
+
+
+def page(conn: sa.Connection, biller_id: int, wanted: Filter, before_id: int | None, limit: int) -> list[Invoice]:
+    """The biller's invoices, newest first, from before `before_id`."""
+    query = sa.select(*INVOICE_COLUMNS).where(invoice.c.biller_id == biller_id)
+    if before_id is not None:
+        query = query.where(invoice.c.id < before_id)
+    if wanted.payer_reference is not None:
+        query = query.where(
+            invoice.c.payer_id.in_(
+                sa.select(payer.c.id).where(payer.c.biller_id == biller_id, payer.c.reference == wanted.payer_reference)
+            )
+        )
+    tests = (
+        (wanted.status, invoice.c.status.__eq__),
+        (wanted.number, invoice.c.number.__eq__),
+        (wanted.due_before, invoice.c.due_on.__le__),
+        (wanted.due_after, invoice.c.due_on.__ge__),
+        (wanted.created_after, invoice.c.created_at.__ge__),
+    )
+    for value, test in tests:
+        if value is not None:
+            query = query.where(test(value))
+    return [invoice_of(row) for row in conn.execute(query.order_by(invoice.c.id.desc()).limit(limit))]
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    operation: str
+    request_hash: bytes
+    resource_id: int
+
+
+def remembered(conn: sa.Connection, biller_id: int, key: str) -> Remembered | None:
+    """What an Idempotency-Key was used for before; kept for good."""
+    query = sa.select(*[idempotency.c[name] for name in Remembered.__dataclass_fields__])
+    row = conn.execute(query.where(idempotency.c.biller_id == biller_id, idempotency.c.key == key)).first()
+    return Remembered(*row) if row else None
+
+
+def remember(conn: sa.Connection, biller_id: int, key: str, what: Remembered, now: datetime) -> None:
+    """Raises IntegrityError when another transaction used the key first; the caller's is then run again and finds it."""
+    row = {"biller_id": biller_id, "key": key, "created_at": now}
+    row |= {name: getattr(what, name) for name in Remembered.__dataclass_fields__}
+    conn.execute(idempotency.insert().inline(), row)

@@ -1,0 +1,229 @@
+"""Payment attempts, the ledger of observations, refunds due. The only file that writes the columns of money."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from gateway.domain.invoices import Invoice
+from gateway.domain.payments import OPEN, Applied, Attempt, AttemptStatus, Credit, RefundDue
+from gateway.store.schema import invoice, payment_attempt, payment_update, refund
+
+_COLUMNS = [payment_attempt.c[name] for name in Attempt.__dataclass_fields__]
+
+
+def _attempt(row: Sequence[Any]) -> Attempt:
+    values = list(row)
+    values[5] = AttemptStatus(values[5])
+    return Attempt(*values)
+
+
+def reserve(conn: sa.Connection, row: dict[str, Any]) -> int:
+    """A new attempt in state CREATED; the provider has not been told yet."""
+    query = payment_attempt.insert().values(row | {"status": AttemptStatus.CREATED}).returning(payment_attempt.c.id)
+    return int(conn.execute(query).scalar_one())
+
+
+def name_attempt(conn: sa.Connection, attempt_id: int, reference: str) -> None:
+    conn.execute(payment_attempt.update().where(payment_attempt.c.id == attempt_id).values(reference=reference))
+
+
+def get(conn: sa.Connection, attempt_id: int, *, lock: bool = False) -> Attempt | None:
+    query = sa.select(*_COLUMNS).where(payment_attempt.c.id == attempt_id)
+    row = conn.execute(query.with_for_update() if lock else query).first()
+    return _attempt(row) if row else None
+
+
+def find(conn: sa.Connection, account_id: int, external_id: str, reference: str | None) -> Attempt | None:
+    """The attempt an update speaks of: by the vendor's id, else by our reference."""
+    mine = sa.select(*_COLUMNS).where(payment_attempt.c.account_id == account_id)
+    row = conn.execute(mine.where(payment_attempt.c.external_id == external_id)).first()
+    if row is None and reference is not None:
+        row = conn.execute(mine.where(payment_attempt.c.reference == reference).order_by(payment_attempt.c.id)).first()
+    return _attempt(row) if row else None
+
+
+def of_invoice(conn: sa.Connection, invoice_id: int) -> list[Attempt]:
+    query = sa.select(*_COLUMNS).where(payment_attempt.c.invoice_id == invoice_id).order_by(payment_attempt.c.id)
+    return [_attempt(row) for row in conn.execute(query)]
+
+
+def opened(
+    conn: sa.Connection, attempt_id: int, external_id: str, redirect_url: str, expires_at: datetime, now: datetime
+) -> bool:
+    """The provider answered: PENDING with its id. A push that came first has moved the state already, which stays."""
+    pending = sa.case(
+        (payment_attempt.c.status.in_((AttemptStatus.CREATED, AttemptStatus.UNKNOWN)), AttemptStatus.PENDING.value),
+        else_=payment_attempt.c.status,
+    )
+    query = payment_attempt.update().where(
+        payment_attempt.c.id == attempt_id,
+        sa.or_(payment_attempt.c.external_id.is_(None), payment_attempt.c.external_id == external_id),
+    )
+    values = {"external_id": external_id, "redirect_url": redirect_url, "expires_at": expires_at}
+    return bool(conn.execute(query.values(**values, status=pending, updated_at=now)).rowcount)
+
+
+def adopt(conn: sa.Connection, attempt: Attempt, external_id: str) -> None:
+    """The vendor's id as a push that came before our answer told it."""
+    query = payment_attempt.update().where(payment_attempt.c.id == attempt.id, payment_attempt.c.external_id.is_(None))
+    conn.execute(query.values(external_id=external_id))
+
+
+def move(
+    conn: sa.Connection,
+    attempt_id: int,
+    of: Collection[AttemptStatus],
+    to: AttemptStatus,
+    now: datetime,
+    *,
+    reason: str | None = None,
+) -> bool:
+    """Compare-and-set of the state alone."""
+    query = payment_attempt.update().where(payment_attempt.c.id == attempt_id, payment_attempt.c.status.in_(of))
+    return bool(conn.execute(query.values(status=to, reason=reason, updated_at=now)).rowcount)
+
+
+def closing(conn: sa.Connection, invoice_id: int, now: datetime, *, but: int | None = None) -> list[Attempt]:
+    """Marks the invoice's open attempts (but one) as to be closed, and gives them."""
+    query = payment_attempt.update().where(
+        payment_attempt.c.invoice_id == invoice_id,
+        payment_attempt.c.status.in_(OPEN),
+        payment_attempt.c.closing_at.is_(None),
+    )
+    if but is not None:
+        query = query.where(payment_attempt.c.id != but)
+    return [_attempt(row) for row in conn.execute(query.values(closing_at=now).returning(*_COLUMNS))]
+
+
+def polled(conn: sa.Connection, attempt_id: int) -> None:
+    query = payment_attempt.update().where(payment_attempt.c.id == attempt_id)
+    conn.execute(query.values(polls=payment_attempt.c.polls + 1))
+
+
+def write(conn: sa.Connection, before: Invoice, attempt: Attempt, change: Applied, now: datetime) -> bool:
+    """Books what the domain decided, if both rows are still as it saw them. False: read again and decide anew."""
+    query = payment_attempt.update().where(
+        payment_attempt.c.id == attempt.id,
+        payment_attempt.c.status == attempt.status,
+        payment_attempt.c.received_minor == attempt.received_minor,
+        payment_attempt.c.reversed_minor == attempt.reversed_minor,
+    )
+    values = {
+        "status": change.status,
+        "received_minor": change.received_minor,
+        "reversed_minor": change.reversed_minor,
+        "reason": change.reason,
+        "updated_at": now,
+    }
+    if not conn.execute(query.values(**values)).rowcount:
+        return False
+    return not change.delta.minor or write_credit(conn, before, change, now)
+
+
+def write_credit(conn: sa.Connection, before: Invoice, change: Applied | Credit, now: datetime) -> bool:
+    """Moves the invoice's paid sum and state, if it is still as the domain saw it."""
+    query = invoice.update().where(
+        invoice.c.id == before.id, invoice.c.status == before.status, invoice.c.paid_minor == before.paid_minor
+    )
+    values: dict[str, Any] = {"status": change.invoice_status, "paid_minor": change.paid_minor, "updated_at": now}
+    if change.settles or change.reopens:
+        values["settled_at"] = now if change.settles else None
+    return bool(conn.execute(query.values(**values)).rowcount)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the ledger: an observation, and what it moved (`delta_minor`)."""
+
+    id: int
+    invoice_id: int
+    attempt_id: int | None
+    source: str
+    reference: str | None
+    status: str
+    verdict: str
+    currency: str
+    delta_minor: int
+    received_on: date | None
+    note: str | None
+    occurred_at: datetime
+    recorded_at: datetime
+
+
+_LINE = [payment_update.c[name] for name in Line.__dataclass_fields__]
+
+
+def record(conn: sa.Connection, row: dict[str, Any]) -> int:
+    """Adds a line to the ledger."""
+    return int(conn.execute(payment_update.insert().values(row).returning(payment_update.c.id)).scalar_one())
+
+
+def lines(conn: sa.Connection, invoice_id: int) -> list[Line]:
+    query = sa.select(*_LINE).where(payment_update.c.invoice_id == invoice_id).order_by(payment_update.c.id)
+    return [Line(*row) for row in conn.execute(query)]
+
+
+def line(conn: sa.Connection, line_id: int) -> Line:
+    return Line(*conn.execute(sa.select(*_LINE).where(payment_update.c.id == line_id)).one())
+
+
+def line_by_reference(conn: sa.Connection, invoice_id: int, source: str, reference: str) -> Line | None:
+    query = sa.select(*_LINE).where(
+        payment_update.c.invoice_id == invoice_id,
+        payment_update.c.source == source,
+        payment_update.c.reference == reference,
+    )
+    row = conn.execute(query).first()
+    return Line(*row) if row else None
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """Money that is to be given back. `state` is `due` until it is."""
+
+    id: int
+    invoice_id: int
+    attempt_id: int | None
+    state: str
+    reason: str
+    currency: str
+    amount_minor: int
+    created_at: datetime
+
+
+_REFUND = [refund.c[name] for name in Refund.__dataclass_fields__]
+
+
+def owe_back(conn: sa.Connection, invoice_id: int, attempt_id: int | None, due: RefundDue, now: datetime) -> None:
+    """Writes down money that must go back to the payer."""
+    row = {
+        "invoice_id": invoice_id,
+        "attempt_id": attempt_id,
+        "state": "due",
+        "reason": due.reason,
+        "currency": due.amount.currency,
+        "amount_minor": due.amount.minor,
+        "created_at": now,
+    }
+    conn.execute(refund.insert().values(row).inline())
+
+
+def refunds(conn: sa.Connection, invoice_id: int) -> list[Refund]:
+    query = sa.select(*_REFUND).where(refund.c.invoice_id == invoice_id).order_by(refund.c.id)
+    return [Refund(*row) for row in conn.execute(query)]
+
+
+def processing(conn: sa.Connection, invoice_ids: Collection[int]) -> set[int]:
+    """Which of these invoices have a payment under way (the payer was sent to a provider and is not back)."""
+    busy = (AttemptStatus.UNKNOWN, AttemptStatus.PENDING, AttemptStatus.ACCEPTED)
+    query = sa.select(payment_attempt.c.invoice_id).where(
+        payment_attempt.c.invoice_id.in_(invoice_ids),
+        payment_attempt.c.status.in_(busy),
+        payment_attempt.c.closing_at.is_(None),
+    )
+    return set(conn.execute(query.distinct()).scalars())

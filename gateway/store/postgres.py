@@ -1,0 +1,151 @@
+"""PostgreSQL (15 or newer), for several processes or hosts: asyncpg, one pool, LISTEN for signals.
+
+A body that meets a serialisation failure or a deadlock is run again, up to five times. Signals travel by NOTIFY inside the
+transaction, so that a rolled-back one is never heard.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TypeVar
+
+import asyncpg
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from gateway.store import migrate
+from gateway.store.database import StoreUnavailable
+from gateway.store.signals import Hub, take
+
+T = TypeVar("T")
+CHANNEL = "achit"
+_AGAIN = {"40001", "40P01"}  # serialization_failure, deadlock_detected
+_RETRIES = 5
+
+
+class PostgresDatabase:
+    dialect = "postgresql"
+
+    def __init__(self, url: str, engine: AsyncEngine) -> None:
+        self.signals = Hub()
+        self._url = url
+        self._engine = engine
+        self._ready = asyncio.Event()
+        self._closed = False
+        self._listening = asyncio.create_task(self._listen(), name="postgres-listen")
+
+    @classmethod
+    async def open(cls, url: str) -> PostgresDatabase:
+        plain = "postgresql://" + url.partition("://")[2]
+        engine = create_async_engine(
+            plain.replace("postgresql://", "postgresql+asyncpg://", 1),
+            pool_size=16,
+            max_overflow=4,
+            pool_pre_ping=False,
+            json_serializer=lambda value: orjson.dumps(value).decode(),
+            json_deserializer=orjson.loads,
+            query_cache_size=1000,
+            connect_args={"server_settings": {"application_name": "achit", "timezone": "UTC"}},
+        )
+        database = cls(plain, engine)
+        try:
+            await asyncio.wait_for(database._ready.wait(), 15)
+        except TimeoutError:
+            await database.aclose()
+            raise StoreUnavailable("PostgreSQL does not answer") from None
+        return database
+
+    async def write(self, body: Callable[[sa.Connection], T]) -> T:
+        for left in reversed(range(_RETRIES)):
+            try:
+                async with self._engine.begin() as conn:
+                    return await conn.run_sync(_run_and_notify, body)
+            except sa.exc.DBAPIError as error:
+                if getattr(error.orig, "sqlstate", None) in _AGAIN and left:
+                    continue
+                raise _translated(error) from error
+            except (OSError, asyncpg.PostgresConnectionError) as error:
+                raise StoreUnavailable("the connection to PostgreSQL is lost") from error
+        raise AssertionError("unreachable")
+
+    async def read(self, body: Callable[[sa.Connection], T]) -> T:
+        try:
+            async with self._engine.connect() as conn:
+                await conn.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+                return await conn.run_sync(body)
+        except sa.exc.DBAPIError as error:
+            raise _translated(error) from error
+        except (OSError, asyncpg.PostgresConnectionError) as error:
+            raise StoreUnavailable("the connection to PostgreSQL is lost") from error
+
+    async def notify(self, topics: Iterable[str]) -> None:
+        payload = "\n".join(topics)
+        async with self._engine.begin() as conn:
+            await conn.execute(_NOTIFY, {"payload": payload})
+
+    async def migrate(self) -> None:
+        async with self._engine.connect() as conn:
+            await conn.run_sync(migrate.upgrade)
+            await conn.commit()
+
+    async def schema_is_current(self) -> bool:
+        async with self._engine.connect() as conn:
+            return await conn.run_sync(migrate.is_current)
+
+    async def backup(self, target: Path) -> None:
+        raise StoreUnavailable("a PostgreSQL database is backed up with pg_dump; see docs/how-to/recover.md")
+
+    async def aclose(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._listening.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._listening
+        await self._engine.dispose()
+
+    async def _listen(self) -> None:
+        """Keeps one connection that hears signals; after a break every listener is woken, as some may have been missed."""
+        pause = 0.1
+        while True:
+            try:
+                conn = await asyncpg.connect(self._url)
+            except (OSError, asyncpg.PostgresError):
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 5.0)
+                continue
+            lost = asyncio.Event()
+            try:
+                conn.add_termination_listener(lambda _, lost=lost: lost.set())
+                await conn.add_listener(CHANNEL, lambda *heard: self.signals.publish(str(heard[3]).split("\n")))
+                pause = 0.1
+                if self._ready.is_set():
+                    self.signals.publish(self.signals.topics())
+                self._ready.set()
+                await lost.wait()
+            finally:
+                conn.terminate()
+
+
+_NOTIFY = sa.text(f"SELECT pg_notify('{CHANNEL}', :payload)")
+
+
+def _run_and_notify(conn: sa.Connection, body: Callable[[sa.Connection], T]) -> T:
+    take(conn)
+    result = body(conn)
+    topics = take(conn)
+    if topics:
+        conn.execute(_NOTIFY, {"payload": "\n".join(sorted(topics))})
+    return result
+
+
+def _translated(error: sa.exc.DBAPIError) -> Exception:
+    state = str(getattr(error.orig, "sqlstate", None) or "")
+    # 08 connection, 53 out of resources (disk full), 57 operator intervention, 58 system error
+    if error.connection_invalidated or state[:2] in ("08", "53", "57", "58"):
+        return StoreUnavailable(f"PostgreSQL cannot take this now ({state or 'connection lost'})")
+    return error

@@ -1,0 +1,134 @@
+"""Push endpoints and the log of pushes. An endpoint is a cursor over its biller's events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from gateway.store.outbox import insert_for
+from gateway.store.schema import event, push_endpoint, status_push
+
+WAITING, DELIVERED, DEAD = "waiting", "delivered", "dead"
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointRow:
+    """`secrets` are sealed; `events` empty means all types; `cursor` is the sequence up to which all is done."""
+
+    id: int
+    biller_id: int
+    url: str
+    secrets: bytes
+    events: list[str]
+    enabled: bool
+    disabled_reason: str | None
+    cursor: int
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PushRow:
+    """One event for one endpoint. `log` has a line a try: `{at, code, ms, error}`."""
+
+    id: int
+    endpoint_id: int
+    event_id: int
+    state: str
+    tries: int
+    next_at: datetime | None
+    body: bytes | None
+    log: list[dict[str, Any]]
+    created_at: datetime
+    delivered_at: datetime | None
+
+
+_ENDPOINT = [push_endpoint.c[name] for name in EndpointRow.__dataclass_fields__]
+_PUSH = [status_push.c[name] for name in PushRow.__dataclass_fields__]
+
+
+def add_endpoint(conn: sa.Connection, row: dict[str, Any]) -> int:
+    return int(conn.execute(push_endpoint.insert().values(row).returning(push_endpoint.c.id)).scalar_one())
+
+
+def endpoint(conn: sa.Connection, endpoint_id: int, *, biller_id: int | None = None) -> EndpointRow | None:
+    query = sa.select(*_ENDPOINT).where(push_endpoint.c.id == endpoint_id)
+    if biller_id is not None:
+        query = query.where(push_endpoint.c.biller_id == biller_id)
+    row = conn.execute(query).first()
+    return EndpointRow(*row) if row else None
+
+
+def endpoints(conn: sa.Connection, biller_id: int) -> list[EndpointRow]:
+    query = sa.select(*_ENDPOINT).where(push_endpoint.c.biller_id == biller_id).order_by(push_endpoint.c.id)
+    return [EndpointRow(*row) for row in conn.execute(query)]
+
+
+def change_endpoint(conn: sa.Connection, endpoint_id: int, values: dict[str, Any], now: datetime) -> bool:
+    query = push_endpoint.update().where(push_endpoint.c.id == endpoint_id)
+    return bool(conn.execute(query.values(**values, updated_at=now)).rowcount)
+
+
+def remove_endpoint(conn: sa.Connection, endpoint_id: int) -> None:
+    conn.execute(status_push.delete().where(status_push.c.endpoint_id == endpoint_id))
+    conn.execute(push_endpoint.delete().where(push_endpoint.c.id == endpoint_id))
+
+
+def advance(conn: sa.Connection, endpoint_id: int, was: int, cursor: int) -> bool:
+    """Moves the cursor forward, if a replay has not moved it meanwhile."""
+    query = push_endpoint.update().where(push_endpoint.c.id == endpoint_id, push_endpoint.c.cursor == was)
+    return bool(conn.execute(query.values(cursor=cursor)).rowcount)
+
+
+def push(conn: sa.Connection, push_id: int) -> PushRow | None:
+    row = conn.execute(sa.select(*_PUSH).where(status_push.c.id == push_id)).first()
+    return PushRow(*row) if row else None
+
+
+def push_of(conn: sa.Connection, endpoint_id: int, event_id: int) -> PushRow | None:
+    query = sa.select(*_PUSH).where(status_push.c.endpoint_id == endpoint_id, status_push.c.event_id == event_id)
+    row = conn.execute(query).first()
+    return PushRow(*row) if row else None
+
+
+def pushes_of(conn: sa.Connection, endpoint_id: int, event_ids: list[int]) -> dict[int, PushRow]:
+    """The pushes there are of these events, by event."""
+    query = sa.select(*_PUSH).where(status_push.c.endpoint_id == endpoint_id, status_push.c.event_id.in_(event_ids))
+    return {row[2]: PushRow(*row) for row in conn.execute(query)}
+
+
+def save(conn: sa.Connection, row: dict[str, Any]) -> int:
+    """Writes what a try brought, over what the tries before left."""
+    query = insert_for(conn, status_push).values(row)
+    kept = ("endpoint_id", "event_id", "created_at")
+    query = query.on_conflict_do_update(
+        index_elements=["endpoint_id", "event_id"],
+        set_={name: query.excluded[name] for name in row if name not in kept},
+    )
+    push_id: int = conn.execute(query.returning(status_push.c.id)).scalar_one()
+    return push_id
+
+
+def log(conn: sa.Connection, endpoint_id: int, before_id: int | None, limit: int) -> list[tuple[PushRow, str, int]]:
+    """The endpoint's pushes, newest first, each with its event's type and biller sequence."""
+    query = (
+        sa.select(*_PUSH, event.c.type, event.c.biller_seq)
+        .join(event, event.c.id == status_push.c.event_id)
+        .where(status_push.c.endpoint_id == endpoint_id)
+        .order_by(status_push.c.id.desc())
+        .limit(limit)
+    )
+    if before_id is not None:
+        query = query.where(status_push.c.id < before_id)
+    return [(PushRow(*row[: len(_PUSH)]), row[-2], row[-1]) for row in conn.execute(query)]
+
+
+def first_event_since(conn: sa.Connection, biller_id: int, since: datetime) -> int | None:
+    """The sequence of the biller's first event at or after `since`."""
+    query = sa.select(sa.func.min(event.c.biller_seq)).where(
+        event.c.biller_id == biller_id, event.c.occurred_at >= since
+    )
+    return conn.execute(query).scalar_one_or_none()

@@ -72,9 +72,10 @@ def compose(message: Message, *, to: str, from_name: str, from_address: str, mes
 
 
 def _part(subtype: str, content: str) -> bytes:
-    body = _NEWLINE.sub("\r\n", content).encode("utf-8", "replace")
+    # Ends in CRLF also because b2a_qp breaks long lines with the line end that it meets first.
+    body = (_NEWLINE.sub("\r\n", content) + "\r\n").encode("utf-8", "replace")
     head = f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
-    return head.encode() + binascii.b2a_qp(body, istext=True) + b"\r\n"
+    return head.encode() + binascii.b2a_qp(body, istext=True)
 
 
 def _named(name: str, address: str) -> str:

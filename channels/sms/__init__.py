@@ -7,6 +7,7 @@ Facts: twilio.com/docs Messages resource, error codes, Advanced Opt-Out (read 20
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -40,6 +41,7 @@ _STATUSES = {
 # Twilio itself stops and starts on these when they are the whole message, also without Advanced Opt-Out.
 _STOP = frozenset(["STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"])
 _START = frozenset(["START", "YES", "UNSTOP"])
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
 _CLOCKS_APART = timedelta(seconds=5)
 
 
@@ -89,6 +91,8 @@ class SmsChannel:
         text = self._text(message)
         if len(text) > LIMITS.text:
             raise Rejected("text_too_long")
+        if _E164.fullmatch(message.to) is None:
+            raise Rejected("21211", "not a number in E.164", unreachable=True)
         settings = self._settings
         with vendor_errors(submits=True):
             sent = await self._client.messages.create_async(

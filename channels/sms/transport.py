@@ -50,7 +50,7 @@ class Transport(AsyncHttpClient):
             method,
             f"{url}?{urlencode(params, doseq=True)}" if params else url,
             headers=sent,
-            body=urlencode(data, doseq=True).encode() if data else None,
+            body=urlencode(data, doseq=True, errors="replace").encode() if data else None,
             submits=method != "GET",
             timeout_s=timeout or self._timeout_s,
         )

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
 
 from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, Update
-from telegram.constants import ChatType
+from telegram.constants import ChatMemberStatus, ChatType
 from telegram.error import BadRequest, TelegramError
 
 from channels.telegram.transport import UNREADABLE, Transport, vendor_errors
@@ -25,10 +28,12 @@ from gateway.ports.errors import AdapterError, MalformedWebhook, Rejected
 from gateway.ports.http import HttpClient
 from gateway.ports.values import Limits, Secret, WebhookRequest
 
+T = TypeVar("T")
 LIMITS = Limits(text=4096, per_second=25.0, concurrency=10)
 UPDATES = ("message", "callback_query", "my_chat_member")
 _SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _START = re.compile(r"/start(?:@\w{1,64})? ([A-Za-z0-9_-]{1,64})\s*")
+_SENT = re.compile(r"(-?\d{1,19}):(\d{1,19})", re.ASCII)
 _SPINNER_S = 3.0
 
 
@@ -57,8 +62,8 @@ class TelegramChannel:
         self._settings = settings
         base = settings.api_url.rstrip("/")
         self._transport = Transport(http, f"{base}/bot{settings.bot_token.reveal()}/", settings.timeout_s)
-        # The library logs its base URL at DEBUG: it gets neither the token nor the host, the transport adds both.
-        self._bot = Bot("0:hidden", lambda _: "", request=self._transport, get_updates_request=self._transport)
+        # The library logs its base URL: it gets neither the token nor the host, the transport adds both.
+        self._bot = _Bot("0:hidden", lambda _: "", request=self._transport, get_updates_request=self._transport)
 
     async def send(self, message: Message) -> SendResult:
         """Sends the text as it is, buttons one a row. Blocked or never started: Rejected, unreachable."""
@@ -69,11 +74,13 @@ class TelegramChannel:
 
     async def edit(self, external_id: str, message: Message) -> None:
         """Replaces text and buttons; equal already counts as done, and so it may be called again after any error."""
-        chat, _, number = external_id.partition(":")
-        keyboard = _keyboard(message)
+        found = _SENT.fullmatch(external_id)
+        if found is None:
+            raise Rejected("message", "not an id of ours")
+        chat_id, message_id, keyboard = int(found[1]), int(found[2]), _keyboard(message)
         with vendor_errors(submits=False):
             try:
-                await self._bot.edit_message_text(message.text, _chat(chat), int(number), reply_markup=keyboard)
+                await self._bot.edit_message_text(message.text, chat_id, message_id, reply_markup=keyboard)
             except BadRequest as error:
                 if "message is not modified" not in error.message.lower():
                     raise
@@ -108,26 +115,43 @@ class TelegramChannel:
         """Holds no connection of its own."""
 
 
+class _Bot(Bot):
+    """The library's bot, made silent: at DEBUG it logs every text, chat and answer."""
+
+    __slots__ = ()
+    _LOGGER = logging.Logger("telegram.silent", logging.CRITICAL)
+
+
 def _event(event_id: str, update: Update, request: WebhookRequest) -> InboundMessage | None:
+    """What the update says, None when it is of no interest. Raises one of UNREADABLE; the library checks no types."""
     if (query := update.callback_query) is not None:
-        sent = query.message
-        external_id = f"{sent.chat.id}:{sent.message_id}" if sent else event_id
-        return InboundMessage(
-            event_id, external_id, str(query.from_user.id), "", request.received_at, button=query.data or ""
-        )
+        sent, button = query.message, _typed(query.data, str)
+        external_id = f"{_typed(sent.chat.id, int)}:{_typed(sent.message_id, int)}" if sent else event_id
+        address = str(_typed(query.from_user.id, int))
+        return InboundMessage(event_id, external_id, address, "", request.received_at, button=button)
     if (member := update.my_chat_member) is not None and member.chat.type == ChatType.PRIVATE:
-        status = member.new_chat_member.status
-        return InboundMessage(
-            event_id, event_id, str(member.chat.id), "", member.date, stop=status == "kicked", start=status == "member"
-        )
+        status, address = member.new_chat_member.status, str(_typed(member.chat.id, int))
+        stop, start = status == ChatMemberStatus.BANNED, status == ChatMemberStatus.MEMBER
+        return InboundMessage(event_id, event_id, address, "", _typed(member.date, datetime), stop=stop, start=start)
     message = update.message
     if message is None or message.chat.type != ChatType.PRIVATE or not (message.text or message.caption):
         return None
-    text = message.text or message.caption or ""
-    start = _START.fullmatch(text)
-    external_id = f"{message.chat.id}:{message.message_id}"
-    token = start[1] if start else None
-    return InboundMessage(event_id, external_id, str(message.chat.id), text, message.date, start_token=token)
+    text, address = _typed(message.text or message.caption, str), str(_typed(message.chat.id, int))
+    start_command = _START.fullmatch(text)
+    return InboundMessage(
+        event_id,
+        f"{address}:{_typed(message.message_id, int)}",
+        address,
+        text,
+        _typed(message.date, datetime),
+        start_token=start_command[1] if start_command else None,
+    )
+
+
+def _typed(value: object, wanted: type[T]) -> T:
+    if not isinstance(value, wanted) or isinstance(value, bool):
+        raise TypeError("not what the Bot API promises")
+    return value
 
 
 def _chat(address: str) -> int:

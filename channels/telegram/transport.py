@@ -50,6 +50,17 @@ class Transport(BaseRequest):
     ) -> tuple[int, bytes]:
         return await self.call(url.rpartition("/")[2], request_data.parameters if request_data else {})
 
+    @staticmethod
+    def parse_json_payload(payload: bytes) -> dict[str, Any]:
+        """As the library's, which logs what it cannot read."""
+        try:
+            answer = json.loads(payload)
+        except ValueError:
+            raise TelegramError("Invalid server response") from None
+        if not isinstance(answer, dict):
+            raise TelegramError("Invalid server response")
+        return answer
+
     @property
     def read_timeout(self) -> float:
         return self._timeout_s

@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 import hmac
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import policy
@@ -24,6 +25,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from gateway.demo.standin import Arrivals
 
+_END_OF_HEADERS = b"\r\n\r\n"
 _DSN_PARAMETERS = ("RET=", "ENVID=", "NOTIFY=", "ORCPT=")
 
 
@@ -49,7 +51,7 @@ class Mail:
 class MailFault:
     """What the server does at `stage` ("connect", "mail", "rcpt" or "dot") until it is set back to None.
 
-    `answer` is an SMTP line such as "451 4.7.1 Come back later"; None is silence. `taken` keeps the message all the same.
+    `answer` is an SMTP line such as "451 4.7.1 Come back later"; None is silence. `taken` keeps the message anyway.
     """
 
     stage: str
@@ -68,7 +70,9 @@ class MailStandIn:
         credentials: tuple[str, str] | None = None,
         inbound_url: str | None = None,
         inbound_secret: str = "",
+        now: Callable[[], datetime] | None = None,
     ) -> None:
+        self.now = now or (lambda: datetime.now(UTC))
         self.messages: Arrivals[Mail] = Arrivals()
         self.fault: MailFault | None = None
         self.inbound_url = inbound_url
@@ -127,46 +131,49 @@ class MailStandIn:
             return "421 4.3.2 Going down"
         return fault.answer
 
-    async def bounce(
-        self, mail: Mail, status: str = "5.1.1", text: str = "unknown user", action: str = "failed"
-    ) -> int:
-        """Sends the delivery report (RFC 3464) that a mail server would send to the return path of `mail`."""
-        report = EmailMessage(policy=policy.SMTP)
-        report["From"] = "Mail Delivery System <MAILER-DAEMON@mx.demo.test>"
-        report["To"] = mail.sender
-        report["Subject"] = "Undelivered Mail Returned to Sender"
-        report["Date"] = format_datetime(datetime.now(UTC))
-        report["Message-ID"] = f"<{hashlib.sha256(mail.content + action.encode()).hexdigest()[:24]}@mx.demo.test>"
-        report["Auto-Submitted"] = "auto-replied"
-        fence = "bounce.mx.demo.test"
-        headers = mail.content.split(b"\r\n\r\n", 1)[0]
+    async def bounce(self, mail: Mail, status: str = "5.1.1", action: str = "failed") -> int:
+        """Pipes in the delivery report that a mail server would send to the return path of `mail`."""
+        return await self.pipe(self.report(mail, status, action))
+
+    async def reply(self, mail: Mail, text: str) -> int:
+        """The payer answers `mail`."""
+        return await self.pipe(self.answer(mail, text))
+
+    def report(self, mail: Mail, status: str = "5.1.1", action: str = "failed") -> bytes:
+        """A delivery report (RFC 3464) on `mail`, headers returned."""
+        fence = "report.mx.demo.test"
         parts = (
-            f"Content-Type: text/plain\r\n\r\nYour message could not be delivered: {text}",
+            "Content-Type: text/plain\r\n\r\nThis is what became of your message.",
             "Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.demo.test\r\n"
             f"Original-Envelope-Id: {mail.envelope_id}\r\n\r\nFinal-Recipient: rfc822; {mail.recipient}\r\n"
-            f"Action: {action}\r\nStatus: {status}\r\nDiagnostic-Code: smtp; 550 {status} {text}",
-            f"Content-Type: text/rfc822-headers\r\n\r\n{headers.decode()}",
+            f"Action: {action}\r\nStatus: {status}\r\nDiagnostic-Code: smtp; 550 {status}",
+            f"Content-Type: text/rfc822-headers\r\n\r\n{mail.content.split(_END_OF_HEADERS, 1)[0].decode()}",
         )
-        head = report.as_bytes().rstrip() + b"\r\nMIME-Version: 1.0\r\n"
-        head += f'Content-Type: multipart/report; report-type=delivery-status; boundary="{fence}"\r\n\r\n'.encode()
-        body = "".join(f"--{fence}\r\n{part}\r\n\r\n" for part in parts) + f"--{fence}--\r\n"
-        return await self.pipe(head + body.encode())
+        head = (
+            "From: Mail Delivery System <MAILER-DAEMON@mx.demo.test>",
+            f"To: {mail.sender}",
+            "Subject: Delivery status",
+            f"Date: {format_datetime(self.now())}",
+            f"Message-ID: <{_digest(mail.message_id, action, status)}@mx.demo.test>",
+            "Auto-Submitted: auto-replied",
+            "MIME-Version: 1.0",
+            f'Content-Type: multipart/report; report-type=delivery-status; boundary="{fence}"',
+        )
+        body = "".join(f"--{fence}\r\n{part}\r\n\r\n" for part in parts)
+        return "\r\n".join((*head, "", f"{body}--{fence}--\r\n")).encode()
 
-    async def reply(self, mail: Mail, text: str, *, automatic: bool = False) -> int:
-        """The payer answers `mail`; `automatic` is their out-of-office."""
+    def answer(self, mail: Mail, text: str) -> bytes:
+        """A reply to `mail` as mail programs write it: threaded, with the original quoted below."""
         answer = EmailMessage(policy=policy.SMTP)
         answer["From"] = mail.recipient
         answer["To"] = mail.from_header
         answer["Subject"] = f"Re: {mail.subject}"
-        answer["Date"] = format_datetime(datetime.now(UTC))
-        digest = hashlib.sha256(f"{mail.message_id}{text}{len(self.messages)}".encode()).hexdigest()[:24]
-        answer["Message-ID"] = f"<{digest}@phone.demo.test>"
+        answer["Date"] = format_datetime(self.now())
+        answer["Message-ID"] = f"<{_digest(mail.message_id, text)}@phone.demo.test>"
         answer["In-Reply-To"] = answer["References"] = mail.message_id
-        if automatic:
-            answer["Auto-Submitted"] = "auto-replied"
         quoted = "\n".join(f"> {line}" for line in mail.text.splitlines())
-        answer.set_content(f"{text}\n\nOn Monday, the biller wrote:\n{quoted}\n")
-        return await self.pipe(answer.as_bytes())
+        answer.set_content(f"{text}\n\nOn Monday {mail.from_header} wrote:\n{quoted}\n")
+        return answer.as_bytes()
 
     async def pipe(self, raw: bytes) -> int:
         """Posts a raw message as the biller's mail server does; the status of the answer, 0 when there is none."""
@@ -278,6 +285,10 @@ class _Connection(SMTP):
         await super().smtp_RCPT(_without_dsn(arg)[0])
 
 
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
+
+
 def _without_dsn(arg: str | None) -> tuple[str | None, dict[str, str]]:
     if arg is None:
         return None, {}
@@ -307,7 +318,7 @@ def _unfit(content: bytes) -> str | None:
 def _read(sender: str, recipient: str, envelope_id: str, session: Session, content: bytes) -> Mail:
     parsed = BytesParser(policy=policy.default).parsebytes(content)
     bodies = {kind: parsed.get_body((kind,)) for kind in ("plain", "html")}
-    text, html = (str(part.get_content()) if part is not None else "" for part in bodies.values())
+    text, html = (str(part.get_content()).replace("\r\n", "\n") if part is not None else "" for part in bodies.values())
     login = session.auth_data
     return Mail(
         sender=sender,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Generic, Self, TypeVar
 
@@ -55,7 +56,8 @@ class Arrivals(list[T], Generic[T]):
 class HttpStandIn:
     """An aiohttp application on 127.0.0.1 with a client for its calls back. Subclasses give `routes`."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], datetime] | None = None) -> None:
+        self.now = now or (lambda: datetime.now(UTC))
         self.url = ""
         self.fault: Fault | None = None
         self._closing = asyncio.Event()

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from email.utils import format_datetime
 from hmac import compare_digest
 from typing import Any
@@ -63,8 +63,9 @@ class TwilioStandIn(HttpStandIn):
         service_sid: str = "MG" + "0" * 32,
         inbound_url: str | None = None,
         receipts: bool = True,
+        now: Callable[[], datetime] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(now)
         self.account_sid = account_sid
         self.auth_token = auth_token
         self.number = number
@@ -111,7 +112,7 @@ class TwilioStandIn(HttpStandIn):
         if error_code is not None:
             fields["ErrorCode"] = str(error_code)
         if status in ("delivered", "undelivered"):
-            fields["RawDlrDoneDate"] = datetime.now(UTC).strftime("%y%m%d%H%M")
+            fields["RawDlrDoneDate"] = self.now().strftime("%y%m%d%H%M")
         return await self.call(message.status_callback, fields)
 
     async def reply(self, sender: str, text: str) -> int:
@@ -123,7 +124,7 @@ class TwilioStandIn(HttpStandIn):
             self.unsubscribed.discard(sender)
         sid = self._next_sid()
         parts = segments(text)
-        self._current[sid] = Sms(sid, self.number, sender, text, "received", parts, "inbound", datetime.now(UTC))
+        self._current[sid] = Sms(sid, self.number, sender, text, "received", parts, "inbound", self.now())
         if self.inbound_url is None:
             return 0
         return await self.call(
@@ -166,7 +167,6 @@ class TwilioStandIn(HttpStandIn):
         self.requests.add(form)
         if (problem := self._check(form)) is not None:
             return _error(400, *problem)
-        now = datetime.now(UTC)
         service = form.get("MessagingServiceSid")
         message = Sms(
             sid=self._next_sid(),
@@ -176,7 +176,7 @@ class TwilioStandIn(HttpStandIn):
             status="accepted" if service else "queued",
             segments=segments(form["Body"]),
             direction="outbound-api",
-            created_at=now,
+            created_at=self.now(),
             status_callback=form.get("StatusCallback"),
             service_sid=service,
         )

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from aiohttp import web
 
 from gateway.demo.standin import Arrivals, Fault, HttpStandIn
 from gateway.demo.telegram.api import BotApi, Refused
-from gateway.demo.telegram.people import ChatButton, ChatMessage, Person, now, shown
+from gateway.demo.telegram.people import ChatButton, ChatMessage, Person, shown
 
 __all__ = ["Call", "ChatButton", "ChatMessage", "Person", "TelegramStandIn"]
 
@@ -39,11 +40,12 @@ class TelegramStandIn(HttpStandIn):
         token: str = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw",  # noqa: S107 - made up
         username: str = "achit_demo_bot",
         retry_s: Sequence[float] = (1.0, 2.0, 4.0, 8.0, 16.0),
+        now: Callable[[], datetime] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(now)
         self.token = token
         self.username = username
-        self.api = BotApi(int(token.partition(":")[0]), username)
+        self.api = BotApi(int(token.partition(":")[0]), username, self.now)
         self.calls: Arrivals[Call] = Arrivals()
         self.updates: Arrivals[Mapping[str, Any]] = Arrivals()
         self.retry_after_s = 3
@@ -78,7 +80,8 @@ class TelegramStandIn(HttpStandIn):
     async def write(self, chat_id: int, text: str) -> int:
         """The person writes to the bot. The status of the webhook's answer, 0 when there was none."""
         person = self.api.people[chat_id]
-        message = shown(ChatMessage(chat_id, self.api.next_message_id(), text), person.chat(), person.user())
+        written = ChatMessage(chat_id, self.api.next_message_id(), text)
+        message = shown(written, person.chat(), person.user(), self.now())
         if text.startswith("/"):
             message["entities"] = [{"type": "bot_command", "offset": 0, "length": len(text.split()[0])}]
         return await self._push({"message": message})
@@ -94,7 +97,7 @@ class TelegramStandIn(HttpStandIn):
             "from": person.user(),
             "chat_instance": str(chat_id),
             "data": data,
-            "message": shown(held, person.chat(), self.api.bot),
+            "message": shown(held, person.chat(), self.api.bot, self.now()),
         }
         return await self._push({"callback_query": query})
 
@@ -114,7 +117,7 @@ class TelegramStandIn(HttpStandIn):
         change = {
             "chat": person.chat(),
             "from": person.user(),
-            "date": now(),
+            "date": int(self.now().timestamp()),
             "old_chat_member": member(old),
             "new_chat_member": member(new),
         }

@@ -7,11 +7,12 @@ import re
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from gateway.demo.standin import Arrivals
-from gateway.demo.telegram.people import ChatButton, ChatMessage, Person, now, shown
+from gateway.demo.telegram.people import ChatButton, ChatMessage, Person, shown
 
 Parameters = Mapping[str, Any]
 _SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")
@@ -34,7 +35,8 @@ class Refused(Exception):
 class BotApi:
     """One bot's side: what it sent, whom it may write to, where its updates go."""
 
-    def __init__(self, bot_id: int, username: str) -> None:
+    def __init__(self, bot_id: int, username: str, now: Callable[[], datetime]) -> None:
+        self._now = now
         self.bot = {"id": bot_id, "is_bot": True, "first_name": "Achit", "username": username}
         self.people: dict[int, Person] = {}
         self.messages: Arrivals[ChatMessage] = Arrivals()
@@ -94,7 +96,7 @@ class BotApi:
         message = ChatMessage(person.chat_id, self.next_message_id(), text, buttons)
         person.messages[message.message_id] = message
         self.messages.add(message)
-        return shown(message, person.chat(), self.bot)
+        return shown(message, person.chat(), self.bot, self._now())
 
     def _edit_message_text(self, parameters: Parameters) -> Any:
         person, text, buttons = self._checked(parameters)
@@ -106,7 +108,8 @@ class BotApi:
         new = replace(old, text=text, buttons=buttons, edited=True)
         person.messages[old.message_id] = new
         self.edits.add(new)
-        return shown(new, person.chat(), self.bot) | {"edit_date": now()}
+        at = self._now()
+        return shown(new, person.chat(), self.bot, at) | {"edit_date": int(at.timestamp())}
 
     def _answer_callback_query(self, parameters: Parameters) -> Any:
         query_id = str(parameters.get("callback_query_id", ""))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -62,19 +62,15 @@ class Person:
         raise LookupError(f"no message has a button {data!r}")
 
 
-def shown(message: ChatMessage, chat: dict[str, Any], sender: dict[str, Any]) -> dict[str, Any]:
+def shown(message: ChatMessage, chat: dict[str, Any], sender: dict[str, Any], at: datetime) -> dict[str, Any]:
     """The message as the API writes it."""
     written: dict[str, Any] = {
         "message_id": message.message_id,
         "from": sender,
         "chat": chat,
-        "date": now(),
+        "date": int(at.timestamp()),
         "text": message.text,
     }
     if message.buttons:
         written["reply_markup"] = {"inline_keyboard": [[button.as_json()] for button in message.buttons]}
     return written
-
-
-def now() -> int:
-    return int(datetime.now(UTC).timestamp())

@@ -77,28 +77,20 @@ def _attempt_for(conn: sa.Connection, account: ProviderAccount, update: PaymentU
     return attempt.id
 
 
-async def apply_held(ctx: Context, inbox_id: int) -> bool:
-    """Applies a held event if its attempt exists now. False: it still does not."""
-    now = ctx.clock.now()
-
-    def body(conn: sa.Connection) -> bool:
-        held = inbox.held(conn, inbox_id)
-        if held is None:
-            return True
-        account = ctx.directory.provider_called(held.account)
-        update = _from_json(held.parsed)
-        attempt_id = _attempt_for(conn, account, update, now) if account else None
-        if attempt_id is None:
-            return False
-        apply_update(conn, ctx.directory, attempt_id, update, WEBHOOK, now)
-        inbox.applied(conn, inbox_id)
-        return True
-
-    return await ctx.db.write(body)
+def apply_held_payment(conn: sa.Connection, directory: Directory, held: inbox.Held, now: datetime) -> bool:
+    """Applies a held observation if its attempt exists now. False: it still does not."""
+    account = directory.provider_called(held.account)
+    update = _from_json(held.parsed)
+    attempt_id = _attempt_for(conn, account, update, now) if account else None
+    if attempt_id is None:
+        return False
+    apply_update(conn, directory, attempt_id, update, WEBHOOK, now)
+    return True
 
 
 def _as_json(update: PaymentUpdate) -> dict[str, Any]:
     return {
+        "kind": "payment",
         "event_id": update.event_id,
         "external_id": update.external_id,
         "status": update.status.value,
@@ -111,7 +103,7 @@ def _as_json(update: PaymentUpdate) -> dict[str, Any]:
 
 
 def _from_json(parsed: dict[str, Any]) -> PaymentUpdate:
-    values = dict(parsed)
+    values = {name: value for name, value in parsed.items() if name != "kind"}
     values["status"] = PaymentStatus(values["status"])
     values["occurred_at"] = datetime.fromisoformat(values["occurred_at"])
     for name in ("received", "reversed"):

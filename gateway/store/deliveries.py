@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from gateway.domain.deliveries import ARRIVING, REVOCABLE, Delivery, DeliveryState, MessageKind
+from gateway.domain.deliveries import ARRIVING, REVOCABLE, Delivery, DeliveryState, MessageKind, Step
 from gateway.store.outbox import insert_for
 from gateway.store.schema import binding, delivery, start_token, suppression
 
@@ -147,3 +147,17 @@ def last_used_channel(conn: sa.Connection, invoice_id: int) -> Delivery | None:
     query = sa.select(*_COLUMNS).where(delivery.c.invoice_id == invoice_id, delivery.c.state.in_(ARRIVING))
     row = conn.execute(query.order_by(rank.desc(), delivery.c.updated_at.desc()).limit(1)).first()
     return _delivery(row) if row else None
+
+
+def resent(conn: sa.Connection, delivery_id: int) -> None:
+    """Counts a repeat that could not be avoided: the vendor cannot be asked."""
+    conn.execute(delivery.update().where(delivery.c.id == delivery_id).values(resends=delivery.c.resends + 1))
+
+
+def take_later(conn: sa.Connection, delivery_id: int) -> list[Step]:
+    """The steps after this one, which are then no longer its own; so a plan goes on once."""
+    row = conn.execute(sa.select(delivery.c.later).where(delivery.c.id == delivery_id).with_for_update()).first()
+    if row is None or not row[0]:
+        return []
+    conn.execute(delivery.update().where(delivery.c.id == delivery_id).values(later=[]))
+    return [Step(step["channel"], step["wait_s"]) for step in row[0]]

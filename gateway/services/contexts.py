@@ -1,0 +1,149 @@
+"""What templates are given, made from what is stored: the brand, a message's context, the pay page. Values in, values out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateway.domain.deliveries import Delivery, MessageKind
+from gateway.domain.invoices import IconState, Invoice, icon_state
+from gateway.domain.payments import Attempt, AttemptStatus
+from gateway.ports.values import Money
+from gateway.rendering import Brand, InvoiceIssued, Line, MessageContext, PaymentFailed, PaymentReceived, PayPage
+from gateway.services.context import Context
+from gateway.services.directory import Biller
+from gateway.services.invoices import View
+from gateway.store.invoices import Payer
+
+
+def brand(ctx: Context, biller: Biller) -> Brand:
+    """How the biller looks to payers."""
+    who, look = biller.settings.biller, biller.settings.brand
+    return Brand(
+        name=who.display_name,
+        legal_name=who.legal_name,
+        colour=look.colour,
+        logo_url=look.logo,
+        support_email=who.support_email,
+        support_phone=who.support_phone,
+        address=who.address or None,
+        website=who.website,
+    )
+
+
+def message(ctx: Context, biller: Biller, view: View, delivery: Delivery) -> MessageContext:
+    """The context of a delivery's message, as things stand now."""
+    invoice = view.invoice
+    pay_url = ctx.pay_url(invoice.id, invoice.link_version)
+    who: dict[str, Any] = {
+        "brand": brand(ctx, biller),
+        "number": invoice.number,
+        "pay_url": pay_url,
+        "icon_url": f"{pay_url}/icon.png",
+        "payer_name": first_name(view.payer),
+        "unsubscribe_url": f"{ctx.public_url}/u/{ctx.unsubscribes.issue(delivery.id)}",
+    }
+    details = invoice.details
+    if delivery.kind is MessageKind.INVOICE_ISSUED:
+        return InvoiceIssued(
+            **who,
+            amount=invoice.outstanding,
+            due_on=invoice.due_on,
+            issued_on=invoice.issued_on,
+            description=details.get("description") or "",
+            lines=lines(invoice),
+            document_url=details.get("document_url"),
+            qr_url=f"{pay_url}/qr.png",
+        )
+    last = last_paid(view)
+    if delivery.kind is MessageKind.PAYMENT_FAILED:
+        failed = next((a for a in reversed(view.attempts) if a.status is AttemptStatus.FAILED), None)
+        return PaymentFailed(
+            **who,
+            amount=invoice.outstanding,
+            due_on=invoice.due_on,
+            reason=(failed.reason if failed else None) or "",
+            method=failed.method if failed else "",
+        )
+    received = [line for line in view.lines if line.delta_minor > 0]
+    newest = received[-1] if received else None
+    at = newest.recorded_at if newest else invoice.updated_at
+    return PaymentReceived(
+        **who,
+        received=Money(newest.delta_minor, invoice.currency) if newest else invoice.paid,
+        outstanding=invoice.outstanding,
+        received_on=(newest.received_on if newest and newest.received_on else at.astimezone(biller.zone).date()),
+        method=last.method if last and newest and newest.attempt_id == last.id else "",
+        reference=(newest.reference or "") if newest else "",
+        document_url=details.get("document_url"),
+    )
+
+
+def lines(invoice: Invoice) -> list[Line]:
+    """The invoice's lines as a page shows them; a line without a price shows none."""
+    shown = []
+    for line in invoice.details.get("lines") or ():
+        price = line.get("amount")
+        if price is None:
+            continue
+        amount = Money(int(price), invoice.currency)
+        quantity = line.get("quantity") or ""
+        shown.append(Line(line["description"], amount, "" if quantity == "1" else quantity))
+    return shown
+
+
+def first_name(payer: Payer) -> str:
+    """How the payer is greeted: the name as the biller gave it."""
+    return payer.name.strip()
+
+
+def last_paid(view: View) -> Attempt | None:
+    return next((attempt for attempt in reversed(view.attempts) if attempt.received_minor), None)
+
+
+def icon(ctx: Context, biller: Biller, view: View) -> IconState:
+    """What the status icon shows now."""
+    invoice = view.invoice
+    today = biller.today(ctx.clock.now())
+    return icon_state(invoice.status, invoice.due_on, today, processing=view.processing)
+
+
+def pay_page(
+    ctx: Context, biller: Biller, view: View, *, methods: list[str], notice: str = "", returned: bool = False
+) -> PayPage:
+    """The pay page as things stand now. `notice` is what the payer's last step met."""
+    invoice = view.invoice
+    details = invoice.details
+    last = view.attempts[-1] if view.attempts else None
+    reason = ""
+    if not notice and invoice.payable and last is not None and last.status is AttemptStatus.FAILED:
+        notice, reason = "payment_failed", last.reason or ""
+    elif not notice and any(refund.reason == "duplicate" for refund in view.refunds):
+        notice = "duplicate"
+    today = biller.today(ctx.clock.now())
+    return PayPage(
+        brand=brand(ctx, biller),
+        state=icon(ctx, biller, view),
+        number=invoice.number,
+        amount=invoice.amount,
+        paid=invoice.paid,
+        outstanding=invoice.outstanding,
+        due_on=invoice.due_on,
+        path=ctx.pay_path(invoice.id, invoice.link_version),
+        revision=revision(ctx, biller, view),
+        methods=methods if invoice.payable else [],
+        payer_name=view.payer.name,
+        issued_on=invoice.issued_on,
+        description=details.get("description") or "",
+        lines=lines(invoice),
+        document_url=details.get("document_url"),
+        settled_on=invoice.settled_at.astimezone(biller.zone).date() if invoice.settled_at else None,
+        notice=notice,
+        reason=reason,
+        returned=returned,
+        overdue=invoice.payable and invoice.due_on < today,
+    )
+
+
+def revision(ctx: Context, biller: Biller, view: View) -> str:
+    """Changes whenever the pay page would: the events so far, and the icon, which also turns with the date."""
+    return f"{view.sequence}.{icon(ctx, biller, view).value}"

@@ -1,0 +1,191 @@
+"""What channels report and payers write: receipts, STOP, chats bound by a single-use link.
+
+Each event goes into the inbox and takes effect in one transaction; a doubled webhook changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from gateway.domain.deliveries import FORWARD, DeliveryState, MessageKind, Step
+from gateway.domain.events import EventType, NewEvent
+from gateway.ports.channel import DeliveryStatus, DeliveryUpdate, InboundMessage
+from gateway.ports.values import WebhookRequest
+from gateway.services import messaging, plans
+from gateway.services.attempts import APPLY_INBOX
+from gateway.services.context import Context
+from gateway.services.directory import ChannelAccount
+from gateway.services.webhooks import apply_held_payment, raw_of
+from gateway.store import deliveries, events, inbox, invoices, outbox
+
+START_TOKEN_LIVES = timedelta(days=7)
+LONGEST_TEXT = 4096
+
+
+async def receive_webhook(ctx: Context, account: ChannelAccount, request: WebhookRequest) -> int:
+    """Verifies a channel's webhook and books what it says; gives how many of its events were new.
+
+    Raises InvalidSignature or MalformedWebhook, and then keeps nothing.
+    """
+    happened = await account.make().parse_webhook(request)
+    raw, now = raw_of(request), ctx.clock.now()
+
+    def body(conn: sa.Connection) -> int:
+        new = 0
+        for event in happened:
+            inbox_id = inbox.keep(conn, account.row.name, event.event_id, raw, now)
+            if inbox_id is None:
+                continue
+            new += 1
+            if isinstance(event, InboundMessage):
+                _inbound(conn, ctx, account, event, now)
+            elif not apply_receipt(conn, ctx, account, event, now):
+                inbox.hold(conn, inbox_id, as_json(event))  # it came before we knew the vendor's id
+                outbox.add(conn, APPLY_INBOX, inbox_id, account.destination, now + timedelta(seconds=2), now)
+        return new
+
+    return await ctx.db.write(body) if happened else 0
+
+
+def apply_receipt(
+    conn: sa.Connection, ctx: Context, account: ChannelAccount, update: DeliveryUpdate, now: datetime
+) -> bool:
+    """Moves a delivery forward. False: no delivery has this vendor's id (yet)."""
+    found = deliveries.by_external_id(conn, account.id, update.external_id)
+    if found is None:
+        return False
+    delivery = deliveries.get(conn, found.id, lock=True)
+    move = FORWARD.get(update.status)
+    if delivery is None or move is None:
+        return True
+    state, earlier = move
+    if not deliveries.move(conn, delivery.id, earlier, state, now, code=update.code):
+        return True
+    messaging.report(conn, replace(delivery, state=state, code=update.code), now)
+    if state is DeliveryState.FAILED:
+        if update.unreachable:
+            deliveries.suppress(conn, delivery.biller_id, account.plugin.name, delivery.address, "unreachable", now)
+        messaging.next_step(conn, ctx, delivery, now)
+    else:
+        outbox.drop(conn, plans.FALL_BACK, delivery.id)
+    return True
+
+
+def _inbound(
+    conn: sa.Connection, ctx: Context, account: ChannelAccount, message: InboundMessage, now: datetime
+) -> None:
+    biller_id, channel = account.row.biller_id, account.plugin.name
+    if message.start_token is not None and _bind(conn, ctx, account, message, now):
+        return
+    column = channel if account.plugin.address == "chat" else account.plugin.address
+    payers = [payer.reference for payer in invoices.payers_at(conn, biller_id, column, message.address)]
+    about: dict[str, Any] = {"channel": account.short, "payers": payers}
+    if message.stop:
+        if deliveries.suppress(conn, biller_id, channel, message.address, messaging.STOPPED, now):
+            events.append(conn, biller_id, None, [NewEvent(EventType.PAYER_STOPPED, about)], now)
+    elif message.start:
+        if deliveries.allow(conn, biller_id, channel, message.address):
+            events.append(conn, biller_id, None, [NewEvent(EventType.PAYER_STARTED, about)], now)
+    elif payers:
+        said = about | {"text": message.text[:LONGEST_TEXT]} | ({"button": message.button} if message.button else {})
+        events.append(conn, biller_id, None, [NewEvent(EventType.MESSAGE_RECEIVED, said)], now)
+
+
+def _bind(conn: sa.Connection, ctx: Context, account: ChannelAccount, message: InboundMessage, now: datetime) -> bool:
+    """Binds the chat to the payer whose single-use token it brings, and shows them their invoice there."""
+    token_id = ctx.starts.read(message.start_token or "")
+    if token_id is None:
+        return False
+    token = deliveries.use_start_token(conn, token_id, account.id, now - START_TOKEN_LIVES, now)
+    if token is None:
+        return False
+    biller_id, channel = account.row.biller_id, account.plugin.name
+    deliveries.bind(conn, account.id, message.address, token.payer_id, now)
+    deliveries.allow(conn, biller_id, channel, message.address)
+    invoices.set_payer_chat(conn, token.payer_id, channel, message.address, now)
+    payer = invoices.get_payer(conn, token.payer_id)
+    bound = NewEvent(EventType.PAYER_BOUND, {"channel": account.short, "payers": [payer.reference]})
+    events.append(conn, biller_id, token.invoice_id, [bound], now)
+    invoice = invoices.get(conn, token.invoice_id)
+    if invoice is not None and invoice.payable:
+        step = Step(account.short, 3600)
+        plans.begin(conn, ctx.directory, invoice, payer, MessageKind.INVOICE_ISSUED, [step], now, now)
+    return True
+
+
+async def apply_held(ctx: Context, inbox_id: int) -> bool:
+    """Applies an event of either kind that came too early. False: what it speaks of is still not there."""
+    now = ctx.clock.now()
+
+    def body(conn: sa.Connection) -> bool:
+        held = inbox.held(conn, inbox_id)
+        if held is None:
+            return True
+        if held.parsed["kind"] == "payment":
+            done = apply_held_payment(conn, ctx.directory, held, now)
+        else:
+            account = ctx.directory.channel_called(held.account)
+            done = account is not None and apply_receipt(conn, ctx, account, from_json(held.parsed), now)
+        if done:
+            inbox.applied(conn, inbox_id)
+        return done
+
+    return await ctx.db.write(body)
+
+
+async def start_token(ctx: Context, account: ChannelAccount, invoice_id: int) -> str:
+    """A fresh single-use token that binds whoever brings it to the invoice's payer; good for seven days."""
+    now = ctx.clock.now()
+
+    def body(conn: sa.Connection) -> int:
+        invoice = invoices.get(conn, invoice_id)
+        if invoice is None:
+            raise LookupError("there is no such invoice")
+        return deliveries.new_start_token(conn, account.id, invoice.payer_id, invoice.id, now)
+
+    return ctx.starts.issue(await ctx.db.write(body))
+
+
+async def unsubscribe(ctx: Context, token: str) -> bool:
+    """Stops messages to the address of the delivery that the token is for, on its channel. False: not a token of ours."""
+    delivery_id = ctx.unsubscribes.read(token)
+    if delivery_id is None:
+        return False
+    now = ctx.clock.now()
+
+    def body(conn: sa.Connection) -> bool:
+        delivery = deliveries.get(conn, delivery_id)
+        account = ctx.directory.channel(delivery.account_id) if delivery else None
+        if delivery is None or account is None:
+            return False
+        name = account.plugin.name
+        if deliveries.suppress(conn, delivery.biller_id, name, delivery.address, messaging.STOPPED, now):
+            payer = invoices.get_payer(conn, delivery.payer_id)
+            stopped = NewEvent(EventType.PAYER_STOPPED, {"channel": delivery.channel, "payers": [payer.reference]})
+            events.append(conn, delivery.biller_id, None, [stopped], now)
+        return True
+
+    return await ctx.db.write(body)
+
+
+def as_json(update: DeliveryUpdate) -> dict[str, Any]:
+    return {
+        "kind": "receipt",
+        "event_id": update.event_id,
+        "external_id": update.external_id,
+        "status": update.status.value,
+        "occurred_at": update.occurred_at.isoformat(),
+        "code": update.code,
+        "unreachable": update.unreachable,
+    }
+
+
+def from_json(parsed: dict[str, Any]) -> DeliveryUpdate:
+    values = {name: value for name, value in parsed.items() if name != "kind"}
+    values["status"] = DeliveryStatus(values["status"])
+    values["occurred_at"] = datetime.fromisoformat(values["occurred_at"])
+    return DeliveryUpdate(**values)

@@ -1,0 +1,173 @@
+"""Invoices and events as JSON shows them: to the API, in pushes and in streams alike. Plain values, built by hand for speed.
+
+The models in `gateway.api.answers` describe these shapes; tests hold the one to the other.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from gateway.domain import ids
+from gateway.domain.deliveries import Delivery
+from gateway.domain.ids import show
+from gateway.domain.invoices import icon_state
+from gateway.domain.payments import Attempt
+from gateway.ports.values import Money
+from gateway.rendering import Brand
+from gateway.rendering.elements.snippets import pay_button_snippet, status_icon_snippet
+from gateway.services.context import Context
+from gateway.services.directory import Biller
+from gateway.services.invoices import View
+from gateway.store.events import Event
+from gateway.store.payments import Line, Refund
+from gateway.store.schema import from_ms, to_ms
+
+Json = dict[str, Any]
+
+
+def instant(at: datetime) -> str:
+    """RFC 3339 in UTC with milliseconds, which is what the database keeps."""
+    return from_ms(to_ms(at)).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def sum_of(minor: int, currency: str) -> Json:
+    return {"value": Money(minor, currency).value, "currency": currency}
+
+
+def invoice_json(ctx: Context, biller: Biller, view: View, now: datetime) -> Json:
+    """The invoice with all that hangs on it. `now` decides what is overdue, by the day where the biller is."""
+    invoice, details = view.invoice, view.invoice.details
+    pay_url = ctx.pay_url(invoice.id, invoice.link_version)
+    currency = invoice.currency
+    outstanding = invoice.outstanding
+    named = details["payer"]
+    return {
+        "id": show(ids.INVOICE, invoice.id),
+        "number": invoice.number,
+        "status": invoice.status.value,
+        "icon": icon_state(invoice.status, invoice.due_on, biller.today(now), processing=view.processing).value,
+        "amount": sum_of(invoice.amount_minor, currency),
+        "paid": sum_of(invoice.paid_minor, currency),
+        "outstanding": sum_of(outstanding.minor, currency),
+        "issued_on": invoice.issued_on.isoformat(),
+        "due_on": invoice.due_on.isoformat(),
+        "description": details["description"],
+        "lines": details["lines"],
+        "document_url": details["document_url"],
+        "payer": {
+            "reference": named["reference"],
+            "name": named["name"],
+            "email": named["email"],
+            "phone": named["phone"],
+            "telegram": named["telegram"] or view.payer.telegram,
+            "whatsapp": named["whatsapp"],
+            "locale": named["locale"] or view.payer.locale,
+            "time_zone": named["time_zone"] or view.payer.time_zone,
+        },
+        "metadata": details["metadata"],
+        "pay_url": pay_url,
+        "icon_url": {"svg": f"{pay_url}/icon.svg", "png": f"{pay_url}/icon.png"},
+        "qr_url": {"svg": f"{pay_url}/qr.svg", "png": f"{pay_url}/qr.png"},
+        "html": _snippets(ctx, biller, view, pay_url, outstanding),
+        "deliveries": [delivery_json(delivery) for delivery in view.deliveries],
+        "payments": [_attempt_json(ctx, attempt) for attempt in view.attempts]
+        + [_line_json(line) for line in view.lines if line.attempt_id is None],
+        "refunds": [_refund_json(refund) for refund in view.refunds],
+        "sequence": view.sequence,
+        "created_at": instant(invoice.created_at),
+        "updated_at": instant(invoice.updated_at),
+        "settled_at": invoice.settled_at and instant(invoice.settled_at),
+    }
+
+
+def _snippets(ctx: Context, biller: Biller, view: View, pay_url: str, outstanding: Money) -> Json:
+    """HTML for the biller's own portal, in the payer's language. No button once there is nothing to pay."""
+    renderer, locale, number = ctx.renderer, view.payer.locale, view.invoice.number
+    button = ""
+    if view.invoice.payable:
+        amount = renderer.money(outstanding, locale)
+        label = renderer.label("button", "pay", locale, biller=biller.slug, amount=amount)
+        look = Brand("", "", biller.settings.brand.colour)
+        button = pay_button_snippet(pay_url, label, renderer.look(look))
+    label = renderer.label("icon", "live", locale, biller=biller.slug, number=number)
+    return {"pay_button": button, "status_icon": status_icon_snippet(f"{pay_url}/icon.svg", pay_url, label)}
+
+
+def delivery_json(delivery: Delivery) -> Json:
+    return {
+        "id": show(ids.DELIVERY, delivery.id),
+        "kind": delivery.kind.value,
+        "channel": delivery.channel,
+        "address": delivery.address,
+        "status": delivery.state.value,
+        "code": delivery.code,
+        "segments": delivery.segments,
+        "due_at": instant(delivery.due_at),
+        "sent_at": delivery.sent_at and instant(delivery.sent_at),
+        "created_at": instant(delivery.created_at),
+        "updated_at": instant(delivery.updated_at),
+    }
+
+
+def _attempt_json(ctx: Context, attempt: Attempt) -> Json:
+    account = ctx.directory.provider(attempt.account_id)
+    return {
+        "id": show(ids.ATTEMPT, attempt.id),
+        "status": attempt.status.value,
+        "source": account.row.name if account else "provider",
+        "method": attempt.method,
+        "amount": sum_of(attempt.amount_minor, attempt.currency),
+        "received": sum_of(attempt.received_minor - attempt.reversed_minor, attempt.currency),
+        "reference": attempt.reference,
+        "received_on": None,
+        "reason": attempt.reason,
+        "note": None,
+        "created_at": instant(attempt.created_at),
+        "updated_at": instant(attempt.updated_at),
+    }
+
+
+def _line_json(line: Line) -> Json:
+    amount = sum_of(line.delta_minor, line.currency)
+    return {
+        "id": show(ids.UPDATE, line.id),
+        "status": line.status,
+        "source": line.source,
+        "method": None,
+        "amount": amount,
+        "received": amount,
+        "reference": line.reference,
+        "received_on": _day(line.received_on),
+        "reason": None,
+        "note": line.note,
+        "created_at": instant(line.recorded_at),
+        "updated_at": instant(line.recorded_at),
+    }
+
+
+def _refund_json(refund: Refund) -> Json:
+    return {
+        "id": show(ids.REFUND, refund.id),
+        "state": refund.state,
+        "reason": refund.reason,
+        "amount": sum_of(refund.amount_minor, refund.currency),
+        "created_at": instant(refund.created_at),
+    }
+
+
+def _day(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()
+
+
+def event_json(event: Event, invoice: Json | None) -> Json:
+    """An event with the invoice as it is now; None for one that is about no invoice."""
+    return {
+        "id": show(ids.EVENT, event.id),
+        "type": event.type,
+        "sequence": event.biller_seq,
+        "invoice_sequence": event.invoice_seq,
+        "occurred_at": instant(event.occurred_at),
+        "data": event.data,
+        "invoice": invoice,
+    }

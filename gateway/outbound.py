@@ -6,6 +6,7 @@ vendors put secrets in all three. Environment proxies, cookies and redirects are
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 from collections.abc import Callable, Mapping
@@ -28,6 +29,7 @@ _BUSY = frozenset({429, 502, 503, 504})
 _CONNECT_SHARE = 0.6  # of the time-out: connecting must run out first, so that "not sent" stays known
 _POOL = 256
 _USER_AGENT = "achit"
+_HOST = re.compile(r"[0-9A-Za-z._:%-]{1,253}")
 
 
 class _Failed(Exception):
@@ -218,7 +220,7 @@ def _url(text: str) -> URL:
         url = URL(text)
     except ValueError:
         raise Rejected(INVALID_URL) from None
-    if url.scheme not in ("http", "https") or not url.raw_host:
+    if url.scheme not in ("http", "https") or not _HOST.fullmatch(url.raw_host or ""):
         raise Rejected(INVALID_URL)
     return url
 
@@ -234,13 +236,16 @@ async def _exchange(
     *,
     cut: bool,
 ) -> HttpResponse:
-    """One request and its whole answer, its body ended at `limit` when `cut`. Raises _Failed, _TooLarge, Rejected."""
+    """One request and its answer. Raises _Failed, _TooLarge, Rejected.
+
+    With `cut` the status alone is the answer: its body ends at `limit`, or where the connection did.
+    """
     timeout = aiohttp.ClientTimeout(total=timeout_s, connect=timeout_s * _CONNECT_SHARE)
     try:
         async with session.request(
             method, url, headers=headers, data=body, allow_redirects=False, timeout=timeout
         ) as response:
-            content = await _read(response.content, limit, cut=cut)
+            content = await (_beginning if cut else _whole)(response.content, limit)
             return HttpResponse(response.status, _lowered(response), content)
     except aiohttp.InvalidURL:
         raise Rejected(INVALID_URL) from None
@@ -271,14 +276,20 @@ def _lowered(response: aiohttp.ClientResponse) -> dict[str, str]:
     return headers
 
 
-async def _read(stream: aiohttp.StreamReader, limit: int, *, cut: bool) -> bytes:
+async def _whole(stream: aiohttp.StreamReader, limit: int) -> bytes:
     content = await stream.readany()
-    while not stream.at_eof():
-        if len(content) > limit:
-            break
+    while len(content) <= limit and not stream.at_eof():
         content += await stream.readany()
     if len(content) > limit:
-        if not cut:
-            raise _TooLarge
-        return content[:limit]
+        raise _TooLarge
     return content
+
+
+async def _beginning(stream: aiohttp.StreamReader, limit: int) -> bytes:
+    content = b""
+    try:
+        while len(content) < limit and not stream.at_eof():
+            content += await stream.readany()
+    except (aiohttp.ClientError, TimeoutError):
+        pass
+    return content[:limit]

@@ -215,12 +215,37 @@ class TestFailures:
         never.set()
 
     @pytest.mark.parametrize(
-        "url", ["", "no-url", "ftp://host/", "http://", "http://[::1/", "http://127.1/", "file:///etc"]
+        "url",
+        [
+            "",
+            "no-url",
+            "ftp://host/",
+            "http://",
+            "http://[::1/",
+            "http://127.1/",
+            "file:///etc",
+            "http://a b/",
+            "http://h:99999/",
+        ],
     )
     async def test_a_malformed_url_is_rejected(self, client: HttpClient, url: str) -> None:
         with pytest.raises(Rejected) as caught:
             await client.request("GET", url, submits=False)
         assert caught.value.code == "invalid_url"
+
+    @pytest.mark.parametrize("tail", ["a\r\nX-B: 2", "a\nX-B: 2", "a b", "?q=a\r\n\r\nGET /b", "ș", "a\x00b"])
+    async def test_a_url_cannot_be_broken_into_two(self, client: HttpClient, serve: Serve, tail: str) -> None:
+        seen = []
+
+        async def handler(request: web.Request) -> web.Response:
+            seen.append((request.method, request.headers.get("X-B"), request.raw_path))
+            return web.Response()
+
+        await client.request("GET", f"{(await serve(handler)).make_url('/')}{tail}", submits=False)
+        ((method, header, path),) = seen
+        assert (method, header) == ("GET", None)
+        assert path.isascii()
+        assert not set(path) & set(" \r\n\0")
 
     async def test_a_header_cannot_be_broken_into_two(self, client: HttpClient) -> None:
         async with wire(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") as url:

@@ -54,6 +54,22 @@ class TestPush:
             answer = await pushes.post(url, headers={}, body=b"{}")
             assert (answer.status, answer.body) == (200, b"x" * MAX_PUSH_ANSWER)
 
+    @pytest.mark.parametrize("close", [True, False])
+    @pytest.mark.parametrize(
+        ("head", "begun"),
+        [
+            (b"Content-Length: 10\r\n\r\nhalf", b"half"),
+            (b"Content-Length: 10\r\n\r\n", b""),
+            (b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n9\r\n", b"hello"),
+        ],
+    )
+    async def test_the_status_is_the_answer_also_when_its_body_never_ends(
+        self, pushes: PushClient, head: bytes, begun: bytes, close: bool
+    ) -> None:
+        async with wire(b"HTTP/1.1 200 OK\r\n" + head, close=close) as url:
+            answer = await pushes.post(url, headers={}, body=b"{}", timeout_s=0.3)
+        assert (answer.status, answer.body) == (200, begun)
+
     async def test_the_ways_to_fail_are_told_apart(self, pushes: PushClient, free_port: Callable[[], int]) -> None:
         with pytest.raises(RetryLater):
             await pushes.post(f"http://127.0.0.1:{free_port()}/", headers={}, body=b"{}")

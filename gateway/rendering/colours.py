@@ -23,15 +23,17 @@ _STEPS = 50
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """Shades of one colour, `#rrggbb`. `button` with `on_button` on it, `link` as text; the last three on a dark
-    page.
+    """Shades of one colour, `#rrggbb`. `button` is the colour itself, `on_button` the text on it, on light and
+    dark pages.
+
+    `edge` draws the border of a button and other shapes, `link` is for text; each on a light and on a dark page.
     """
 
     button: str
     on_button: str
+    edge: str
     link: str
-    dark_button: str
-    dark_on_button: str
+    dark_edge: str
     dark_link: str
 
 
@@ -70,14 +72,12 @@ def readable(colour: Colour, ground: Colour, ratio: float) -> Colour:
 def palette(text: str) -> Palette:
     """All shades for a biller's colour. Raises ValueError when it is not one."""
     colour = parse(text)
-    button = readable(colour, PAPER, EDGE_RATIO)
-    dark_button = readable(colour, NIGHT, EDGE_RATIO)
     return Palette(
-        shown(button),
-        shown(_text_on(button)),
+        shown(colour),
+        shown(_text_on(colour)),
+        shown(readable(colour, PAPER, EDGE_RATIO)),
         shown(readable(colour, PAPER, TEXT_RATIO)),
-        shown(dark_button),
-        shown(_text_on(dark_button)),
+        shown(readable(colour, NIGHT, EDGE_RATIO)),
         shown(readable(colour, NIGHT, TEXT_RATIO)),
     )
 

@@ -23,8 +23,8 @@ HTTPS: Sequence[str] = ("https:",)
 
 def brand_style(look: Palette) -> str:
     """The CSS variables of one biller, light and dark. Holds colours only, so nothing in it needs escaping."""
-    light = f"--brand:{look.button};--on-brand:{look.on_button};--link:{look.link}"
-    dark = f"--brand:{look.dark_button};--on-brand:{look.dark_on_button};--link:{look.dark_link}"
+    light = f"--brand:{look.button};--on-brand:{look.on_button};--edge:{look.edge};--link:{look.link}"
+    dark = f"--edge:{look.dark_edge};--link:{look.dark_link}"
     return f":root{{{light}}}@media(prefers-color-scheme:dark){{:root{{{dark}}}}}"
 
 

@@ -7,27 +7,14 @@ After that it does no I/O, knows no clock, and is safe to share. It decides noth
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from functools import lru_cache, partial
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from functools import lru_cache
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 from babel import Locale
-from babel.support import Translations
-from jinja2 import (
-    BaseLoader,
-    BytecodeCache,
-    DictLoader,
-    Environment,
-    StrictUndefined,
-    Template,
-    TemplateError,
-    pass_context,
-    select_autoescape,
-)
-from jinja2.bccache import Bucket
-from jinja2.runtime import Context
 from markupsafe import Markup
 
 from gateway.domain.invoices import IconState
@@ -35,13 +22,12 @@ from gateway.ports.channel import Button
 from gateway.ports.values import Money
 from gateway.rendering import catalogues
 from gateway.rendering.colours import Palette, palette
-from gateway.rendering.elements.icons import icon_svg
+from gateway.rendering.compiling import PARTS, Compiler, Voice
 from gateway.rendering.faults import BadTemplates
-from gateway.rendering.formats import Formats
 from gateway.rendering.gsm7 import NAME_SEPTETS, NUMBER_SEPTETS, shorten, to_gsm7
 from gateway.rendering.markup import invoice_markup
 from gateway.rendering.policy import HTTPS, brand_style, content_security_policy
-from gateway.rendering.sources import Asset, Assets, read_assets, read_sources, templates_root
+from gateway.rendering.sources import Asset, templates_root
 from gateway.rendering.values import (
     MESSAGES,
     PAGES,
@@ -52,24 +38,10 @@ from gateway.rendering.values import (
     PaymentFailed,
     PaymentReceived,
     Rendered,
-    masked,
 )
 
 KINDS = tuple(MESSAGES)
-PARTS = ("subject.txt", "email.html", "email.txt", "short.txt")
-
 _BLANK = re.compile(r"\n{3,}")
-
-
-@dataclass(frozen=True, slots=True)
-class _Voice:
-    """One language of one biller, compiled."""
-
-    language: str
-    templates: Mapping[str, Template]
-    formats: Formats
-    translations: Translations
-    assets: Assets
 
 
 class Renderer:
@@ -82,16 +54,17 @@ class Renderer:
     def __init__(self, templates: Path | None = None, overrides: Mapping[str, Path] | None = None) -> None:
         root = templates or templates_root()
         faults: list[str] = []
-        codes = _Codes()
-        self._voices = {"": _voices([root], codes, faults)}
+        compiler = Compiler()
+        self._voices = {"": compiler.voices([root], faults)}
         for biller, folder in (overrides or {}).items():
             own: list[str] = []
-            self._voices[biller] = _voices([root, folder], codes, own)
+            self._voices[biller] = compiler.voices([root, folder], own)
             faults.extend(f"{biller}: {fault}" for fault in own if fault not in faults)
         if faults:
             raise BadTemplates(faults)
         self.languages = tuple(sorted(self._voices[""]))
         self.billers = tuple(self._voices)
+        self._read = {context: _reader(context) for context in (*MESSAGES.values(), *PAGES.values())}
         self._look = lru_cache(1024)(palette)
         self._style = lru_cache(1024)(brand_style)
         self._names = {code: Locale.parse(code.replace("-", "_")).get_language_name() for code in self.languages}
@@ -118,7 +91,7 @@ class Renderer:
         if type(context) is not MESSAGES.get(kind):
             raise TypeError(f"{kind} is not rendered from {type(context).__name__}")
         voice = self._voice(biller, locale)
-        values = _values(context)
+        values = self._read[type(context)](context)
         values["channel"] = channel
         if channel == "email":
             values |= {
@@ -141,7 +114,7 @@ class Renderer:
         if type(context) is not PAGES.get(name):
             raise TypeError(f"{name} is not rendered from {type(context).__name__}")
         voice = self._voice(biller, locale)
-        values = _values(context)
+        values = self._read[type(context)](context)
         values["lang"] = voice.language
         values["direction"] = "rtl" if voice.formats.right_to_left else "ltr"
         values["languages"] = self._names
@@ -175,25 +148,25 @@ class Renderer:
         """A named text of the catalogue: `label("method", "card", "ro")`, `label("button", "pay", "en", amount="5.00
         RON")`.
         """
-        return _label(self._voice(biller, locale).translations, group, name) % values
+        return self._voice(biller, locale).label(name, group) % values
 
     def icon_title(self, state: IconState, number: str, locale: str) -> str:
         """The text alternative of the status icon, for a payer."""
         return self.label("icon", state, locale, number=number)
 
-    def _voice(self, biller: str | None, locale: str) -> _Voice:
+    def _voice(self, biller: str | None, locale: str) -> Voice:
         voices = self._voices.get(biller or "") or self._voices[""]
         return voices.get(locale) or voices[catalogues.choose(locale, voices)]
 
-    def _buttons(self, voice: _Voice, context: MessageContext) -> tuple[Button, ...]:
+    def _buttons(self, voice: Voice, context: MessageContext) -> tuple[Button, ...]:
         """What a chat shows under a message. The link is in the button; the text does not repeat it."""
         amount, document = _to_pay(context), getattr(context, "document_url", None)
         buttons = []
         if amount is not None:
-            label = _label(voice.translations, "button", "retry" if isinstance(context, PaymentFailed) else "pay")
+            label = voice.label("retry" if isinstance(context, PaymentFailed) else "pay", "button")
             buttons.append(Button(label % {"amount": voice.formats.money(amount)}, url=context.pay_url))
         if document:
-            buttons.append(Button(_label(voice.translations, "button", "document"), url=document))
+            buttons.append(Button(voice.label("document", "button"), url=document))
         return tuple(buttons)
 
 
@@ -205,93 +178,8 @@ def _to_pay(context: MessageContext) -> Money | None:
             return context.outstanding if context.outstanding.minor > 0 else None
 
 
-def _values(context: MessageContext | PageContext) -> dict[str, Any]:
-    return {field.name: getattr(context, field.name) for field in fields(context)}
-
-
-def _label(translations: Translations, group: str, name: str, default: str | None = None) -> str:
-    """The catalogue's text for `group.name`; where it has none, `default`, or the name made readable."""
-    key = f"{group}.{name}"
-    text = translations.gettext(key)
-    if text != key:
-        return str(text)
-    return (name.replace("_", " ").capitalize() if default is None else default).replace("%", "%%")
-
-
-def _plain_label(translations: Translations, group: str, name: str, default: str | None = None) -> str:
-    return _label(translations, group, name, default) % {}
-
-
-def _voices(folders: Sequence[Path], codes: _Codes, faults: list[str]) -> dict[str, _Voice]:
-    """Compiles the templates of `folders` for every language."""
-    sources = read_sources(folders, faults)
-    assets = read_assets(folders, faults)
-    faults.extend(f"{kind}/{part}: is missing" for kind in KINDS for part in PARTS if f"{kind}/{part}" not in sources)
-    faults.extend(f"paypage/{page}.html: is missing" for page in PAGES if f"paypage/{page}.html" not in sources)
-    voices: dict[str, _Voice] = {}
-    for language, translations in catalogues.load([folder / "locales" for folder in folders], faults).items():
-        formats = Formats(language, translations)
-        environment = _environment(DictLoader(sources), codes, translations, formats, assets)
-        templates: dict[str, Template] = {}
-        for name in sources:
-            try:
-                templates[name] = environment.get_template(name)
-            except TemplateError as error:
-                fault = f"{name}:{getattr(error, 'lineno', 0)}: {error.message}"
-                if fault not in faults:
-                    faults.append(fault)
-        voices[language] = _Voice(language, templates, formats, translations, assets)
-    return voices
-
-
-def _environment(
-    loader: BaseLoader, codes: _Codes, translations: Translations, formats: Formats, assets: Assets
-) -> Environment:
-    environment = Environment(
-        loader=loader,
-        autoescape=select_autoescape(("html",), default=False, default_for_string=True),
-        extensions=["jinja2.ext.i18n"],
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        cache_size=-1,
-        auto_reload=False,
-        bytecode_cache=codes,
-    )
-    environment.policies["ext.i18n.trimmed"] = True
-    environment.install_gettext_translations(translations, newstyle=True)  # type: ignore[attr-defined]
-    for name, function in (
-        ("money", formats.money),
-        ("day", formats.day),
-        ("sms_money", formats.sms_money),
-        ("sms_day", formats.sms_day),
-        ("masked", masked),
-    ):
-        environment.filters[name] = _late(function)
-    environment.globals["label"] = partial(_plain_label, translations)
-    environment.globals["asset"] = assets.url
-    environment.globals["icon"] = {state: Markup(icon_svg(state)) for state in IconState}  # noqa: S704 (our own shapes)
-    return environment
-
-
-def _late(function: Any) -> Any:
-    """A filter that Jinja must not work out while compiling: the code is shared between languages."""
-
-    @pass_context
-    def filtered(_: Context, value: Any) -> Any:
-        return function(value)
-
-    return filtered
-
-
-class _Codes(BytecodeCache):
-    """Compiled templates in memory, by name and source: languages and billers share what is equal."""
-
-    def __init__(self) -> None:
-        self._codes: dict[tuple[str, str], Any] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        bucket.code = self._codes.get((bucket.key, bucket.checksum))
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        self._codes[(bucket.key, bucket.checksum)] = bucket.code
+def _reader(context: type) -> Callable[[Any], dict[str, Any]]:
+    """Reads the fields of a context into what a template is given."""
+    names = tuple(field.name for field in fields(context))
+    read = attrgetter(*names)
+    return lambda value: dict(zip(names, read(value), strict=True)) if len(names) > 1 else {names[0]: read(value)}

@@ -43,7 +43,7 @@ def read_sources(folders: Sequence[Path], faults: list[str]) -> dict[str, str]:
     for folder in folders:
         for file in _inside(folder):
             name = file.relative_to(folder).as_posix()
-            if name.split("/")[0] in ("static", "locales") or file.suffix not in (".html", ".txt", ".css"):
+            if name.split("/")[0] in ("static", "locales") or file.suffix not in (".html", ".txt", ".css", ".svg"):
                 continue
             try:
                 sources[name] = file.read_text("utf-8")

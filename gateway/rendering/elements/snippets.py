@@ -8,14 +8,14 @@ from gateway.rendering.colours import Palette
 
 _AWAY = 'target="_blank" rel="noopener noreferrer"'
 _BUTTON = (
-    "display:inline-block;padding:12px 24px;border-radius:10px;background:{};color:{};"
+    "display:inline-block;padding:12px 24px;border:1px solid {};border-radius:10px;background:{};color:{};"
     "font:600 16px/1.25 system-ui,-apple-system,'Segoe UI',Roboto,sans-serif;text-decoration:none"
 )
 
 
 def pay_button_snippet(pay_url: str, label: str, look: Palette) -> str:
     """A link that looks like a button and opens the pay page in a new tab, telling it nothing of where it was."""
-    style = _BUTTON.format(look.button, look.on_button)
+    style = _BUTTON.format(look.edge, look.button, look.on_button)
     return f'<a href="{escape(pay_url)}" {_AWAY} style="{escape(style)}">{escape(label)}</a>'
 
 

@@ -45,7 +45,7 @@ check: venv ## style, types and who may import whom
 	$(BIN)/lint-imports
 
 test: check ## the checks and every test
-	$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(PYTEST_FLAGS)
 
 soak: venv ## the long tests: kill -9 under load, over and over
 	$(BIN)/python -m pytest -m soak --timeout 1800 $(PYTEST_FLAGS)

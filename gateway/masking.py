@@ -48,8 +48,13 @@ _PARAMETER = re.compile(
 )
 
 
+_SQL_VALUES = re.compile(r"\[parameters: [^\n]*")  # SQLAlchemy writes a failed statement's values into its error
+
+
 def mask(text: str) -> str:
     """The text with every phone number, e-mail address, IBAN, link proof, key and credential made unusable."""
+    if "[parameters: " in text:
+        text = _SQL_VALUES.sub(f"[parameters: {HIDDEN}]", text)
     if "://" in text:
         text = _USERINFO.sub(f"://{HIDDEN}@", text)
     if "=" in text:

@@ -6,6 +6,7 @@ import re
 import time
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -146,6 +147,15 @@ def test_no_pay_link_survives(link_id: int, version: int, before: str, after: st
 def test_no_signing_secret_survives(before: str, after: str) -> None:
     secret = new_secret().reveal()
     assert secret.removeprefix("whsec_") not in mask(f"{before.rstrip('_')}{secret}{after}")
+
+
+def test_the_values_of_a_failed_statement_do_not_survive() -> None:
+    with pytest.raises(sa.exc.OperationalError) as caught, sa.create_engine("sqlite://").connect() as conn:
+        conn.execute(sa.text("SELECT :name FROM nowhere"), {"name": "Ana Pop"})
+    assert "Ana Pop" in str(caught.value)
+    shown = mask(str(caught.value))
+    assert "Ana Pop" not in shown
+    assert "no such table: nowhere" in shown
 
 
 @given(text=st.text(max_size=200))

@@ -11,10 +11,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import trustme
 from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.test_utils import TestServer
+from aiohttp.test_utils import BaseTestServer, TestServer
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Serve = Callable[[Handler], Awaitable[TestServer]]
+Serve = Callable[[Handler], Awaitable[BaseTestServer]]
 
 
 @contextlib.asynccontextmanager
@@ -22,7 +22,7 @@ async def servers() -> AsyncIterator[Serve]:
     """A function that starts a server with one handler for every path; all end with the block."""
     async with contextlib.AsyncExitStack() as stack:
 
-        async def start(handler: Handler) -> TestServer:
+        async def start(handler: Handler) -> BaseTestServer:
             app = web.Application(client_max_size=64 * 1024 * 1024)
             app.router.add_route("*", "/{path:.*}", handler)
             return await stack.enter_async_context(TestServer(app))

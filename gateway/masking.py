@@ -46,8 +46,6 @@ _SCHEME = re.compile(r"\b(bearer|basic)\s+[^\s\"',]{6,}", re.IGNORECASE)
 _PARAMETER = re.compile(
     r"([?&;](?:[a-z_]*(?:token|secret|password|signature)|sig|code|key)=)[^&;\s\"'<>]+", re.IGNORECASE
 )
-
-
 _SQL_VALUES = re.compile(r"\[parameters: [^\n]*")  # SQLAlchemy writes a failed statement's values into its error
 
 

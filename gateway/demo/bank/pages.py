@@ -20,7 +20,7 @@ from gateway.ports.values import Money, decimals
 
 _HTML = Path(__file__).parent / "html"
 _HEADERS = {
-    "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'",
+    "content-security-policy": "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'",
     "referrer-policy": "no-referrer",
     "x-robots-tag": "noindex",
     "cache-control": "no-store",

@@ -91,7 +91,7 @@ async def test_pages_after_a_choice(api: Api) -> None:
     await press(api, path, "reversed")
     _, reversed_, _ = await page(api, path)
 
-    assert buttons(partly) == {"paid", "release", "webhook_lost", "webhook_doubled"}
+    assert buttons(partly) == {"paid", "webhook_lost", "webhook_doubled"}
     assert "40,00 RON" in partly
     assert buttons(paid) == {"paid_twice", "reversed"}
     assert again == (303, f"{api.bank.url}{path}")

@@ -79,16 +79,17 @@ def message(ctx: Context, biller: Biller, view: View, delivery: Delivery) -> Mes
 
 
 def lines(invoice: Invoice) -> list[Line]:
-    """The invoice's lines as a page shows them; a line without a price shows none."""
-    shown = []
-    for line in invoice.details.get("lines") or ():
-        price = line.get("amount")
-        if price is None:
-            continue
-        amount = Money(int(price), invoice.currency)
-        quantity = line.get("quantity") or ""
-        shown.append(Line(line["description"], amount, "" if quantity == "1" else quantity))
-    return shown
+    """The invoice's lines as a page shows them; one without a price is a remark, and is left out."""
+    return [
+        Line(row["description"], Money(row["amount_minor"], invoice.currency), _quantity(row))
+        for row in invoice.details["lines"]
+        if row["amount_minor"] is not None
+    ]
+
+
+def _quantity(row: dict[str, Any]) -> str:
+    unit = row.get("unit") or ""
+    return "" if row["quantity"] == "1" and not unit else f"{row['quantity']} {unit}".strip()
 
 
 def first_name(payer: Payer) -> str:

@@ -53,7 +53,7 @@ def invoice_json(ctx: Context, biller: Biller, view: View, now: datetime) -> Jso
         "issued_on": invoice.issued_on.isoformat(),
         "due_on": invoice.due_on.isoformat(),
         "description": details["description"],
-        "lines": details["lines"],
+        "lines": [_row_json(row, currency) for row in details["lines"]],
         "document_url": details["document_url"],
         "payer": {
             "reference": named["reference"],
@@ -92,6 +92,17 @@ def _snippets(ctx: Context, biller: Biller, view: View, pay_url: str, outstandin
         button = pay_button_snippet(pay_url, label, renderer.look(look))
     label = renderer.label("icon", "live", locale, biller=biller.slug, number=number)
     return {"pay_button": button, "status_icon": status_icon_snippet(f"{pay_url}/icon.svg", pay_url, label)}
+
+
+def _row_json(row: Json, currency: str) -> Json:
+    minor = row["amount_minor"]
+    return {
+        "description": row["description"],
+        "quantity": row["quantity"],
+        "unit": row["unit"],
+        "unit_price": row["unit_price"],
+        "amount": None if minor is None else Money(minor, currency).value,
+    }
 
 
 def delivery_json(delivery: Delivery) -> Json:

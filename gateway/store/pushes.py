@@ -132,3 +132,18 @@ def first_event_since(conn: sa.Connection, biller_id: int, since: datetime) -> i
         event.c.biller_id == biller_id, event.c.occurred_at >= since
     )
     return conn.execute(query).scalar_one_or_none()
+
+
+_AGAIN = {"state": WAITING, "tries": 0, "next_at": None, "delivered_at": None}
+
+
+def reset(conn: sa.Connection, push_ids: list[int]) -> None:
+    """Makes pushes wait for their first try again; what was tried stays in the log."""
+    conn.execute(status_push.update().where(status_push.c.id.in_(push_ids)).values(**_AGAIN))
+
+
+def reset_from(conn: sa.Connection, endpoint_id: int, biller_id: int, first_seq: int) -> None:
+    """The same for every push of the endpoint from an event on."""
+    later = sa.select(event.c.id).where(event.c.biller_id == biller_id, event.c.biller_seq >= first_seq)
+    query = status_push.update().where(status_push.c.endpoint_id == endpoint_id, status_push.c.event_id.in_(later))
+    conn.execute(query.values(**_AGAIN))

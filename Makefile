@@ -24,7 +24,7 @@ $(STAMP): pyproject.toml constraints.txt
 		uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[dev]'; \
 	else \
 		set -ex; \
-		test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV); \
+		test -x $(BIN)/pip || "$(PYTHON)" -m venv $(VENV); \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'; \
 	fi
 	@touch $@

@@ -23,6 +23,7 @@ from gateway.ports.values import Money
 from gateway.rendering import catalogues
 from gateway.rendering.colours import Palette, palette
 from gateway.rendering.compiling import PARTS, Compiler, Voice
+from gateway.rendering.elements import icon_png, icon_svg, pay_button_snippet, status_icon_snippet
 from gateway.rendering.faults import BadTemplates
 from gateway.rendering.gsm7 import NAME_SEPTETS, NUMBER_SEPTETS, shorten, to_gsm7
 from gateway.rendering.markup import invoice_markup
@@ -64,10 +65,11 @@ class Renderer:
             raise BadTemplates(faults)
         self.languages = tuple(sorted(self._voices[""]))
         self.billers = tuple(self._voices)
+        self._names = {biller: _names(voices) for biller, voices in self._voices.items()}
         self._read = {context: _reader(context) for context in (*MESSAGES.values(), *PAGES.values())}
         self._look = lru_cache(1024)(palette)
         self._style = lru_cache(1024)(brand_style)
-        self._names = {code: Locale.parse(code.replace("-", "_")).get_language_name() for code in self.languages}
+        self._drawn = lru_cache(len(IconState))(icon_png)
         self.assets: Mapping[str, Asset] = {
             name: asset
             for voices in self._voices.values()
@@ -75,9 +77,9 @@ class Renderer:
             for name, asset in voice.assets.files.items()
         }
 
-    def language(self, accepted: str, default: str = catalogues.FALLBACK) -> str:
+    def language(self, accepted: str, default: str = catalogues.FALLBACK, *, biller: str | None = None) -> str:
         """The language we have that suits an Accept-Language header or a tag such as `ro-RO`; else `default`."""
-        return catalogues.choose(accepted, self.languages, default)
+        return catalogues.choose(accepted, self._of(biller), default)
 
     def render(
         self, kind: str, context: MessageContext, *, channel: str, locale: str, biller: str | None = None
@@ -101,12 +103,13 @@ class Renderer:
             }
             subject, html, text = (voice.templates[f"{kind}/{part}"].render(values) for part in PARTS[:3])
             return Rendered(" ".join(subject.split()), html.strip(), _BLANK.sub("\n\n", text).strip() + "\n")
-        values["sms_name"] = shorten(to_gsm7(context.brand.name), NAME_SEPTETS)
+        latin = voice.formats.latin
+        values["sms_name"] = shorten(to_gsm7(context.brand.name), NAME_SEPTETS) if latin else context.brand.name
         values["sms_number"] = shorten(to_gsm7(context.number), NUMBER_SEPTETS, keep_end=True)
         text = _BLANK.sub("\n\n", voice.templates[f"{kind}/short.txt"].render(values)).strip()
         if channel == "sms":
             text = " ".join(text.split())
-            return Rendered("", "", to_gsm7(text) if voice.formats.latin else text)
+            return Rendered("", "", to_gsm7(text) if latin else text)
         return Rendered("", "", text, self._buttons(voice, context))
 
     def page(self, name: str, context: PageContext, locale: str, *, biller: str | None = None) -> str:
@@ -117,7 +120,7 @@ class Renderer:
         values = self._read[type(context)](context)
         values["lang"] = voice.language
         values["direction"] = "rtl" if voice.formats.right_to_left else "ltr"
-        values["languages"] = self._names
+        values["languages"] = self._names.get(biller or "", self._names[""])
         values["style"] = Markup(self.style(context))  # noqa: S704 (colours only)
         return voice.templates[f"paypage/{name}.html"].render(values)
 
@@ -145,18 +148,33 @@ class Renderer:
         return self._voice(None, locale).formats.money(money)
 
     def label(self, group: str, name: str, locale: str, *, biller: str | None = None, **values: object) -> str:
-        """A named text of the catalogue: `label("method", "card", "ro")`, `label("button", "pay", "en", amount="5.00
-        RON")`.
-        """
+        """A named text of the catalogue, filled in: `label("method", "card", "ro")` is `method.card`."""
         return self._voice(biller, locale).label(name, group) % values
 
-    def icon_title(self, state: IconState, number: str, locale: str) -> str:
-        """The text alternative of the status icon, for a payer."""
-        return self.label("icon", state, locale, number=number)
+    def icon_svg(self, state: IconState, number: str, locale: str) -> str:
+        """The status icon with its text alternative: `Factura FF-12: plătită`."""
+        return icon_svg(state, self.label("icon", state, locale, number=number))
+
+    def icon_png(self, state: IconState) -> bytes:
+        """The status icon as a PNG of 64 pixels; drawn once."""
+        return self._drawn(state)
+
+    def pay_button(self, brand: Brand, pay_url: str, amount: Money, locale: str) -> str:
+        """HTML of a pay button in the biller's colours, for a portal or an app."""
+        label = self.label("button", "pay", locale, amount=self.money(amount, locale))
+        return pay_button_snippet(pay_url, label, self.look(brand))
+
+    def status_icon(self, icon_url: str, pay_url: str, number: str, locale: str) -> str:
+        """HTML of the status icon, a link to the pay page, for a portal or an app."""
+        return status_icon_snippet(icon_url, pay_url, self.label("icon", "live", locale, number=number))
 
     def _voice(self, biller: str | None, locale: str) -> Voice:
-        voices = self._voices.get(biller or "") or self._voices[""]
+        voices = self._of(biller)
         return voices.get(locale) or voices[catalogues.choose(locale, voices)]
+
+    def _of(self, biller: str | None) -> Mapping[str, Voice]:
+        """A biller's own voices; ours for a biller without a folder."""
+        return self._voices.get(biller or "") or self._voices[""]
 
     def _buttons(self, voice: Voice, context: MessageContext) -> tuple[Button, ...]:
         """What a chat shows under a message. The link is in the button; the text does not repeat it."""
@@ -176,6 +194,11 @@ def _to_pay(context: MessageContext) -> Money | None:
             return context.amount
         case PaymentReceived():
             return context.outstanding if context.outstanding.minor > 0 else None
+
+
+def _names(voices: Mapping[str, Voice]) -> dict[str, str]:
+    """Languages by code, each named in itself."""
+    return {code: Locale.parse(code.replace("-", "_")).get_language_name() or code for code in sorted(voices)}
 
 
 def _reader(context: type) -> Callable[[Any], dict[str, Any]]:

@@ -21,6 +21,7 @@ from gateway.services.directory import Biller
 from gateway.services.invoices import View
 from gateway.store.events import Event
 from gateway.store.payments import Line, Refund
+from gateway.store.pushes import EndpointRow, PushRow
 from gateway.store.schema import from_ms, to_ms
 
 Json = dict[str, Any]
@@ -37,23 +38,23 @@ def sum_of(minor: int, currency: str) -> Json:
 
 def invoice_json(ctx: Context, biller: Biller, view: View, now: datetime) -> Json:
     """The invoice with all that hangs on it. `now` decides what is overdue, by the day where the biller is."""
-    invoice, details = view.invoice, view.invoice.details
-    pay_url = ctx.pay_url(invoice.id, invoice.link_version)
-    currency = invoice.currency
-    outstanding = invoice.outstanding
+    row, details = view.invoice, view.invoice.details
+    pay_url = ctx.pay_url(row.id, row.link_version)
+    currency = row.currency
+    outstanding = row.outstanding
     named = details["payer"]
     return {
-        "id": show(ids.INVOICE, invoice.id),
-        "number": invoice.number,
-        "status": invoice.status.value,
-        "icon": icon_state(invoice.status, invoice.due_on, biller.today(now), processing=view.processing).value,
-        "amount": sum_of(invoice.amount_minor, currency),
-        "paid": sum_of(invoice.paid_minor, currency),
+        "id": show(ids.INVOICE, row.id),
+        "number": row.number,
+        "status": row.status.value,
+        "icon": icon_state(row.status, row.due_on, biller.today(now), processing=view.processing).value,
+        "amount": sum_of(row.amount_minor, currency),
+        "paid": sum_of(row.paid_minor, currency),
         "outstanding": sum_of(outstanding.minor, currency),
-        "issued_on": invoice.issued_on.isoformat(),
-        "due_on": invoice.due_on.isoformat(),
+        "issued_on": row.issued_on.isoformat(),
+        "due_on": row.due_on.isoformat(),
         "description": details["description"],
-        "lines": [_row_json(row, currency) for row in details["lines"]],
+        "lines": [_line_of(line, currency) for line in details["lines"]],
         "document_url": details["document_url"],
         "payer": {
             "reference": named["reference"],
@@ -70,14 +71,14 @@ def invoice_json(ctx: Context, biller: Biller, view: View, now: datetime) -> Jso
         "icon_url": {"svg": f"{pay_url}/icon.svg", "png": f"{pay_url}/icon.png"},
         "qr_url": {"svg": f"{pay_url}/qr.svg", "png": f"{pay_url}/qr.png"},
         "html": _snippets(ctx, biller, view, pay_url, outstanding),
-        "deliveries": [delivery_json(delivery) for delivery in view.deliveries],
+        "deliveries": [delivery_json(one) for one in view.deliveries],
         "payments": [_attempt_json(ctx, attempt) for attempt in view.attempts]
         + [_line_json(line) for line in view.lines if line.attempt_id is None],
         "refunds": [_refund_json(refund) for refund in view.refunds],
         "sequence": view.sequence,
-        "created_at": instant(invoice.created_at),
-        "updated_at": instant(invoice.updated_at),
-        "settled_at": invoice.settled_at and instant(invoice.settled_at),
+        "created_at": instant(row.created_at),
+        "updated_at": instant(row.updated_at),
+        "settled_at": row.settled_at and instant(row.settled_at),
     }
 
 
@@ -94,30 +95,30 @@ def _snippets(ctx: Context, biller: Biller, view: View, pay_url: str, outstandin
     return {"pay_button": button, "status_icon": status_icon_snippet(f"{pay_url}/icon.svg", pay_url, label)}
 
 
-def _row_json(row: Json, currency: str) -> Json:
-    minor = row["amount_minor"]
+def _line_of(line: Json, currency: str) -> Json:
+    minor = line["amount_minor"]
     return {
-        "description": row["description"],
-        "quantity": row["quantity"],
-        "unit": row["unit"],
-        "unit_price": row["unit_price"],
+        "description": line["description"],
+        "quantity": line["quantity"],
+        "unit": line["unit"],
+        "unit_price": line["unit_price"],
         "amount": None if minor is None else Money(minor, currency).value,
     }
 
 
-def delivery_json(delivery: Delivery) -> Json:
+def delivery_json(row: Delivery) -> Json:
     return {
-        "id": show(ids.DELIVERY, delivery.id),
-        "kind": delivery.kind.value,
-        "channel": delivery.channel,
-        "address": delivery.address,
-        "status": delivery.state.value,
-        "code": delivery.code,
-        "segments": delivery.segments,
-        "due_at": instant(delivery.due_at),
-        "sent_at": delivery.sent_at and instant(delivery.sent_at),
-        "created_at": instant(delivery.created_at),
-        "updated_at": instant(delivery.updated_at),
+        "id": show(ids.DELIVERY, row.id),
+        "kind": row.kind.value,
+        "channel": row.channel,
+        "address": row.address,
+        "status": row.state.value,
+        "code": row.code,
+        "segments": row.segments,
+        "due_at": instant(row.due_at),
+        "sent_at": row.sent_at and instant(row.sent_at),
+        "created_at": instant(row.created_at),
+        "updated_at": instant(row.updated_at),
     }
 
 
@@ -171,14 +172,45 @@ def _day(day: date | None) -> str | None:
     return None if day is None else day.isoformat()
 
 
-def event_json(event: Event, invoice: Json | None) -> Json:
-    """An event with the invoice as it is now; None for one that is about no invoice."""
+def event_json(row: Event, invoice: Json | None) -> Json:
+    """An event with its invoice as it is now; None for one that is about no invoice."""
     return {
-        "id": show(ids.EVENT, event.id),
-        "type": event.type,
-        "sequence": event.biller_seq,
-        "invoice_sequence": event.invoice_seq,
-        "occurred_at": instant(event.occurred_at),
-        "data": event.data,
+        "id": show(ids.EVENT, row.id),
+        "type": row.type,
+        "sequence": row.biller_seq,
+        "invoice_sequence": row.invoice_seq,
+        "occurred_at": instant(row.occurred_at),
+        "data": row.data,
         "invoice": invoice,
+    }
+
+
+def endpoint_json(row: EndpointRow) -> Json:
+    """A push endpoint, without its secrets."""
+    return {
+        "id": show(ids.ENDPOINT, row.id),
+        "url": row.url,
+        "events": row.events,
+        "enabled": row.enabled,
+        "disabled_reason": row.disabled_reason,
+        "sequence": row.cursor,
+        "created_at": instant(row.created_at),
+        "updated_at": instant(row.updated_at),
+    }
+
+
+def push_json(row: PushRow, event_type: str, sequence: int) -> Json:
+    """One event on its way to one endpoint, with its last tries."""
+    return {
+        "id": show(ids.PUSH, row.id),
+        "endpoint": show(ids.ENDPOINT, row.endpoint_id),
+        "event": show(ids.EVENT, row.event_id),
+        "event_type": event_type,
+        "sequence": sequence,
+        "state": row.state,
+        "tries": row.tries,
+        "next_at": row.next_at and instant(row.next_at),
+        "delivered_at": row.delivered_at and instant(row.delivered_at),
+        "created_at": instant(row.created_at),
+        "log": [line | {"at": instant(datetime.fromisoformat(line["at"]))} for line in row.log],
     }

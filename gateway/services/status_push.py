@@ -44,8 +44,8 @@ class _Item:
     push: PushRow | None
 
 
-async def pump(ctx: Context, endpoint_id: int) -> datetime | None:
-    """Pushes the endpoint's events in order until there are none or one is not taken; gives when to go on.
+async def pump(ctx: Context, endpoint_id: int, until: datetime) -> datetime | None:
+    """Pushes the endpoint's events in order until there are none, one is not taken, or it is `until`; gives when to go on.
 
     Everything of a try is recorded before the next one starts, so a crash repeats one push at most, under the same id.
     """
@@ -58,6 +58,8 @@ async def pump(ctx: Context, endpoint_id: int) -> datetime | None:
         cursor = endpoint.cursor
         for item in items:
             now = ctx.clock.now()
+            if now >= until:
+                return now
             if item.push is not None and item.push.state == WAITING and item.push.next_at and item.push.next_at > now:
                 return item.push.next_at
             if _wanted(endpoint, item.event) and not (item.push and item.push.state != WAITING):

@@ -124,14 +124,27 @@ def done_all(conn: sa.Connection, held: Sequence[Task], now: datetime) -> None:
                 _release(conn, left, now, tries=0)
 
 
-def again_at(conn: sa.Connection, held: Task, due_at: datetime, error: str | None, *, counts: bool = True) -> bool:
-    """Gives the task back for `due_at`. `counts` False: this try is not held against it. A poke meanwhile wins."""
-    values: dict[str, Any] = {"lease_by": None, "again": False, "last_error": error}
-    values["due_at"] = sa.case(
-        (task.c.again, sa.literal(held.created_at, task.c.due_at.type)), else_=sa.literal(due_at, task.c.due_at.type)
-    )
-    if not counts:
-        values["tries"] = held.tries - 1
+def resume(conn: sa.Connection, held: Task, due_at: datetime) -> bool:
+    """Gives back a task that went well and goes on at `due_at`, or at once when it was poked meanwhile."""
+    at = sa.case((task.c.again, _instant(held.created_at)), else_=_instant(due_at))
+    values = {"lease_by": None, "again": False, "due_at": at, "tries": 0, "last_error": None}
+    return bool(conn.execute(task.update().where(_fence(held)).values(**values)).rowcount)
+
+
+def put_back(conn: sa.Connection, held: Sequence[Task]) -> None:
+    """Gives back tasks that were claimed and not begun, as they were."""
+    for each in held:
+        values = {"lease_by": None, "due_at": each.created_at, "tries": each.tries - 1}
+        conn.execute(task.update().where(_fence(each)).values(**values))
+
+
+def _instant(at: datetime) -> sa.ColumnElement[datetime]:
+    return sa.literal(at, task.c.due_at.type)
+
+
+def again_at(conn: sa.Connection, held: Task, due_at: datetime, error: str | None) -> bool:
+    """Gives a failed try back for `due_at`."""
+    values = {"lease_by": None, "again": False, "due_at": due_at, "last_error": error}
     return bool(conn.execute(task.update().where(_fence(held)).values(**values)).rowcount)
 
 
@@ -158,11 +171,17 @@ def drop(conn: sa.Connection, kind: str, key: int) -> None:
     conn.execute(task.delete().where(task.c.kind == kind, task.c.key == key, task.c.lease_by.is_(None)))
 
 
-def next_due(conn: sa.Connection) -> datetime | None:
-    """When the next task is due; None when there is none."""
-    return conn.execute(
-        sa.select(task.c.due_at).where(task.c.state == DUE).order_by(task.c.due_at).limit(1)
-    ).scalar_one_or_none()
+def next_due(conn: sa.Connection, *, avoid: Collection[str] = ()) -> datetime | None:
+    """When the next task is due of a destination that is not in `avoid`; None when there is none."""
+    query = sa.select(task.c.due_at).where(task.c.state == DUE)
+    if avoid:
+        query = query.where(task.c.destination.not_in(sorted(avoid)))
+    return conn.execute(query.order_by(task.c.due_at).limit(1)).scalar_one_or_none()
+
+
+def any_due(conn: sa.Connection, now: datetime, *, avoid: Collection[str] = ()) -> bool:
+    due_at = next_due(conn, avoid=avoid)
+    return due_at is not None and due_at <= now
 
 
 def listing(conn: sa.Connection, state: str, limit: int = 100) -> list[Task]:

@@ -49,6 +49,7 @@ class PostgresDatabase:
             json_serializer=lambda value: orjson.dumps(value).decode(),
             json_deserializer=orjson.loads,
             query_cache_size=1000,
+            hide_parameters=True,
             connect_args={"server_settings": {"application_name": "achit", "timezone": "UTC"}},
         )
         database = cls(plain, engine)

@@ -72,6 +72,7 @@ class _Seat:
             json_serializer=lambda value: orjson.dumps(value).decode(),
             json_deserializer=orjson.loads,
             query_cache_size=1000,
+            hide_parameters=True,
         )
         self.conn = engine.connect()
 

@@ -19,7 +19,8 @@ from gateway.ports.channel import ChannelEvent, DeliveryStatus, DeliveryUpdate, 
 from gateway.ports.errors import AdapterError, InvalidSignature, MalformedWebhook, OutcomeUnknown, Rejected, RetryLater
 from gateway.ports.values import WebhookRequest
 from gateway.testing.biting import cases
-from gateway.testing.channel import TEXT, ChannelContract
+from gateway.testing.channel import ChannelContract
+from gateway.testing.channel_steps import TEXT
 from tests.channels import email_bench, sms_bench, telegram_bench
 
 BENCHES: dict[type[Any], Callable[[], AbstractAsyncContextManager[Any]]] = {

@@ -90,16 +90,16 @@ def read_reports(mail: Mail) -> Iterator[Report]:
         if part.get_content_type() != "message/delivery-status" or not isinstance(payload, list):
             continue
         blocks = [block for block in payload if isinstance(block, Mail)]
-        envelope_id = next((str(block["Original-Envelope-Id"]).strip() for block in blocks[:1]), "")
+        envelope_id = str(blocks[0].get("Original-Envelope-Id") or "").strip() if blocks else ""
         for block in blocks:
-            recipient = block.get("Final-Recipient") or block.get("Original-Recipient")
+            recipient = block.get("Original-Recipient") or block.get("Final-Recipient")
             if not recipient:
                 continue
             action = (str(block.get("Action") or "").split() or [""])[0].lower()
             status = _STATUS.search(str(block.get("Status") or "")) or _STATUS.search(
                 str(block.get("Diagnostic-Code") or "")
             )
-            address = str(recipient).partition(";")[2].strip() or str(recipient).strip()
+            address = (str(recipient).partition(";")[2] or str(recipient)).strip().strip("<>")
             yield Report(action, status[1] if status else None, address, envelope_id)
 
 

@@ -15,7 +15,6 @@ from aiosmtplib import (
     SMTP,
     SMTPDataError,
     SMTPException,
-    SMTPNotSupported,
     SMTPResponseException,
     SMTPServerDisconnected,
     SMTPTimeoutError,
@@ -137,10 +136,10 @@ class SmtpPool:
                 await client.ehlo()
         except SMTPResponseException as error:
             raise _refusal(error.code, error.message) from None
-        except SMTPNotSupported:
-            raise Rejected("not_supported", "the mail server lacks STARTTLS or our way to log in") from None
-        except (SMTPException, OSError):
+        except OSError:
             raise RetryLater("the mail server cannot be reached") from None
+        except SMTPException:
+            raise Rejected("not_supported", "the mail server lacks STARTTLS or our way to log in") from None
         return client
 
     async def _open(self, client: SMTP, envelope: Envelope) -> None:

@@ -51,12 +51,14 @@ class Mail:
 class MailFault:
     """What the server does at `stage` ("connect", "mail", "rcpt" or "dot") until it is set back to None.
 
-    `answer` is an SMTP line such as "451 4.7.1 Come back later"; None is silence. `taken` keeps the message anyway.
+    `answer` is an SMTP line such as "451 4.7.1 Come back later"; None is silence. `taken` keeps the message anyway;
+    `once` makes it pass with the first command that it meets.
     """
 
     stage: str
     answer: str | None
     taken: bool = False
+    once: bool = False
 
 
 class MailStandIn:
@@ -79,7 +81,10 @@ class MailStandIn:
         self.inbound_secret = inbound_secret
         self.host = "127.0.0.1"
         self.port = 0
-        self.connections = 0
+        self.connections = 0  # that were ever made
+        self.smtputf8 = True
+        self.stalled = asyncio.Event()  # somebody waits in vain for an answer
+        self.idle = asyncio.Event()  # nobody is connected
         self._tls = tls
         self._implicit = implicit
         self._credentials = credentials
@@ -126,7 +131,10 @@ class MailStandIn:
         fault = self.fault
         if fault is None or fault.stage != stage:
             return None
+        if fault.once:
+            self.fault = None
         if fault.answer is None:
+            self.stalled.set()
             await self._closing.wait()
             return "421 4.3.2 Going down"
         return fault.answer
@@ -233,7 +241,7 @@ class _Handler:
         fault = self._stand_in.fault
         if fault is None or fault.stage != "dot" or fault.taken:
             for recipient in envelope.rcpt_tos:
-                mail = _read(envelope.mail_from or "", recipient, server.envelope_id, session, content)
+                mail = _read(envelope.mail_from or "", recipient, server, session, content)
                 self._stand_in.messages.add(mail)
         return await self._stand_in.answer_at("dot") or "250 2.0.0 Taken"
 
@@ -250,7 +258,7 @@ class _Connection(SMTP):
             _Handler(stand_in, credentials),
             hostname="mx.demo.test",
             ident="Achit demo",
-            enable_SMTPUTF8=True,
+            enable_SMTPUTF8=stand_in.smtputf8,
             tls_context=tls,
             require_starttls=tls is not None,
             auth_require_tls=False,
@@ -259,6 +267,7 @@ class _Connection(SMTP):
         )
         self._stand_in = stand_in
         self.envelope_id = ""
+        self.over_tls = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         fault = self._stand_in.fault
@@ -268,12 +277,16 @@ class _Connection(SMTP):
             transport.close()
             return
         self._stand_in.open_transports.add(transport)
+        self._stand_in.idle.clear()
+        self.over_tls = transport.get_extra_info("sslcontext") is not None  # STARTTLS makes the connection anew
         super().connection_made(transport)
 
     def connection_lost(self, error: Exception | None) -> None:
         if self.transport is None:  # was refused before it began
             return
         self._stand_in.open_transports.discard(self.transport)
+        if not self._stand_in.open_transports:
+            self._stand_in.idle.set()
         super().connection_lost(error)
 
     async def smtp_MAIL(self, arg: str | None) -> None:
@@ -315,7 +328,7 @@ def _unfit(content: bytes) -> str | None:
     return next((reason for wrong, reason in checks if wrong), None)
 
 
-def _read(sender: str, recipient: str, envelope_id: str, session: Session, content: bytes) -> Mail:
+def _read(sender: str, recipient: str, server: _Connection, session: Session, content: bytes) -> Mail:
     parsed = BytesParser(policy=policy.default).parsebytes(content)
     bodies = {kind: parsed.get_body((kind,)) for kind in ("plain", "html")}
     text, html = (str(part.get_content()).replace("\r\n", "\n") if part is not None else "" for part in bodies.values())
@@ -323,7 +336,7 @@ def _read(sender: str, recipient: str, envelope_id: str, session: Session, conte
     return Mail(
         sender=sender,
         recipient=recipient,
-        envelope_id=envelope_id,
+        envelope_id=server.envelope_id,
         content=content,
         from_header=str(parsed["From"]),
         subject=str(parsed["Subject"] or ""),
@@ -331,6 +344,6 @@ def _read(sender: str, recipient: str, envelope_id: str, session: Session, conte
         text=text,
         html=html,
         unsubscribe_url=str(parsed["List-Unsubscribe"] or "").strip("<>"),
-        over_tls=session.ssl is not None,
+        over_tls=server.over_tls,
         login=login.login.decode() if isinstance(login, LoginPassword) else "",
     )

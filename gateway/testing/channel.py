@@ -8,42 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from gateway.ports.channel import ChannelEvent, DeliveryStatus, DeliveryUpdate, InboundMessage, Message, SendResult
+from gateway.ports.channel import DeliveryStatus, DeliveryUpdate, InboundMessage
 from gateway.ports.errors import InvalidSignature, MalformedWebhook, OutcomeUnknown, Rejected, RetryLater
-from gateway.ports.values import WebhookRequest
 from gateway.testing.channel_bench import ChannelBench, Fault, Key
+from gateway.testing.channel_steps import PATIENCE_S, REAL, TEXT, a_message, genuine, parsed, sent
 from gateway.testing.provider_steps import error_text, everything_logged, only_if, or_skip, where_supported
-
-PATIENCE_S = 0.5
-TEXT = "Factura 1042: 123,45 lei pana pe 15 decembrie. https://pay.example.ro/p/abc"
-_REAL = (DeliveryStatus.SENT, DeliveryStatus.DELIVERED, DeliveryStatus.READ, DeliveryStatus.FAILED)
-
-
-def a_message(bench: ChannelBench, **changes: object) -> Message:
-    usual = Message(reference="dlv_7f3a", to=bench.address, text=TEXT, locale="ro", subject="Factura 1042")
-    return replace(usual, **changes)  # type: ignore[arg-type]
-
-
-async def sent(bench: ChannelBench, *, patience_s: float = 10.0) -> SendResult:
-    """One message, taken by the vendor."""
-    result: SendResult = await bench.channel(patience_s=patience_s).send(a_message(bench))
-    return result
-
-
-async def parsed(bench: ChannelBench, body: bytes, key: Key = Key.PRESENT) -> Sequence[ChannelEvent]:
-    events: Sequence[ChannelEvent] = await bench.channel().parse_webhook(bench.sign(body, key))
-    return events
-
-
-async def genuine(bench: ChannelBench) -> WebhookRequest:
-    """A good webhook: the payer's answer to a message."""
-    return bench.sign(bench.reply_body((await sent(bench)).external_id, "va rog factura"))
 
 
 class ChannelContract:
@@ -209,7 +183,7 @@ class ChannelContract:
 
     async def test_receipt_is_matched_to_its_message(self, bench: ChannelBench) -> None:
         result, told = await sent(bench), []
-        for status in _REAL:
+        for status in REAL:
             with where_supported():
                 (update,) = await parsed(bench, bench.receipt_body(result.external_id, status))
                 told.append(status)
@@ -291,7 +265,7 @@ class ChannelContract:
     async def test_different_news_has_different_event_ids(self, bench: ChannelBench) -> None:
         result = await sent(bench)
         bodies = [bench.reply_body(result.external_id, text) for text in ("unu", "doi")]
-        for status in _REAL:
+        for status in REAL:
             with where_supported():
                 bodies.append(bench.receipt_body(result.external_id, status))
         event_ids = [(await parsed(bench, body))[0].event_id for body in bodies]

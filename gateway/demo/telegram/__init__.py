@@ -50,7 +50,7 @@ class TelegramStandIn(HttpStandIn):
         self.updates: Arrivals[Mapping[str, Any]] = Arrivals()
         self.retry_after_s = 3
         self._retry_s = retry_s
-        self._order = asyncio.Lock()
+        self._turn = asyncio.Lock()
 
     @property
     def messages(self) -> Arrivals[ChatMessage]:
@@ -133,7 +133,7 @@ class TelegramStandIn(HttpStandIn):
         if self.api.webhook_secret:
             headers["X-Telegram-Bot-Api-Secret-Token"] = self.api.webhook_secret
         body = json.dumps(update).encode()
-        async with self._order:
+        async with self._turn:
             status = await self._post(self.api.webhook_url, body, headers)
             for wait_s in self._retry_s:
                 if 200 <= status < 300:

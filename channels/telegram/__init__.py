@@ -47,6 +47,7 @@ class Settings:
         default=None, metadata={"doc": "Still accepted while the secret is being changed."}
     )
     bot_username: str = field(default="", metadata={"doc": "Name of the bot without @, for t.me links."})
+    link_url: str = field(default="https://t.me", metadata={"doc": "Where a chat with the bot is opened."})
     api_url: str = field(default="https://api.telegram.org", metadata={"doc": "Base URL of the Bot API."})
     timeout_s: float = field(default=15.0, metadata={"doc": "Seconds to wait for an answer."})
 
@@ -64,6 +65,11 @@ class TelegramChannel:
         self._transport = Transport(http, f"{base}/bot{settings.bot_token.reveal()}/", settings.timeout_s)
         # The library logs its base URL: it gets neither the token nor the host, the transport adds both.
         self._bot = _Bot("0:hidden", lambda _: "", request=self._transport, get_updates_request=self._transport)
+
+    def start_url(self, token: str) -> str | None:
+        """A deep link; None until `bot_username` is set. https://core.telegram.org/bots/features#deep-linking"""
+        name = self._settings.bot_username
+        return f"{self._settings.link_url.rstrip('/')}/{name}?start={token}" if name else None
 
     async def send(self, message: Message) -> SendResult:
         """Sends the text as it is, buttons one a row. Blocked or never started: Rejected, unreachable."""
@@ -176,5 +182,6 @@ CHANNEL = ChannelPlugin(
     address="chat",
     limits=LIMITS,
     edits=True,
+    opens_chats=True,
     replies=True,
 )

@@ -116,6 +116,12 @@ class FindsSent(Protocol):
         ...
 
 
+class OpensChats(Protocol):
+    def start_url(self, token: str) -> str | None:
+        """The link that opens a chat with the biller and brings `token` back as `InboundMessage.start_token`."""
+        ...
+
+
 class Closes(Protocol):
     async def aclose(self) -> None:
         """Lets go of connections. Calling it twice is fine."""
@@ -127,7 +133,7 @@ class ChannelPlugin(Generic[S]):
     """What an adapter file declares in its last line; `create` is checked against `settings` by mypy in that file.
 
     `settings` is a frozen dataclass: `Secret` fields are encrypted at rest, `field(metadata={"doc": ...})` is the reference.
-    `edits` and `finds_sent` declare that the channel also fulfils `Edits` and `FindsSent`. `acknowledge` is the body and
+    `edits`, `finds_sent` and `opens_chats` declare that the channel also fulfils `Edits`, `FindsSent` and `OpensChats`. `acknowledge` is the body and
     content type of our 2xx answer to its webhooks.
     """
 
@@ -138,6 +144,7 @@ class ChannelPlugin(Generic[S]):
     limits: Limits = Limits()
     edits: bool = False
     finds_sent: bool = False
+    opens_chats: bool = False
     replies: bool = False  # payers can answer on it
     acknowledge: tuple[bytes, str] = (b"", "text/plain")
     receipts: bool = False  # the vendor reports delivery

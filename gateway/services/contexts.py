@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import Any
 
 from gateway.domain.deliveries import Delivery, MessageKind
@@ -22,12 +23,20 @@ def brand(ctx: Context, biller: Biller) -> Brand:
         name=who.display_name,
         legal_name=who.legal_name,
         colour=look.colour,
-        logo_url=look.logo,
+        logo_url=_logo_url(ctx, biller),
         support_email=who.support_email,
         support_phone=who.support_phone,
         address=who.address or None,
         website=who.website,
     )
+
+
+def _logo_url(ctx: Context, biller: Biller) -> str | None:
+    """A logo kept with the biller has an address on our host that changes with it; another's stays as it is."""
+    logo = biller.settings.brand.logo
+    if logo is None or not logo.startswith("data:"):
+        return logo
+    return f"{ctx.public_url}/brand/{biller.slug}/logo?v={zlib.crc32(logo.encode()):08x}"
 
 
 def message(ctx: Context, biller: Biller, view: View, delivery: Delivery) -> MessageContext:

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 
 from gateway.domain.deliveries import FORWARD, DeliveryState, MessageKind, Step
 from gateway.domain.events import EventType, NewEvent
-from gateway.ports.channel import DeliveryStatus, DeliveryUpdate, InboundMessage
+from gateway.ports.channel import DeliveryStatus, DeliveryUpdate, InboundMessage, OpensChats
 from gateway.ports.values import WebhookRequest
 from gateway.services import messaging, plans
 from gateway.services.attempts import APPLY_INBOX
 from gateway.services.context import Context
-from gateway.services.directory import ChannelAccount
+from gateway.services.directory import Biller, ChannelAccount
 from gateway.services.webhooks import apply_held_payment, raw_of
 from gateway.store import deliveries, events, inbox, invoices, outbox
 
@@ -137,17 +137,33 @@ async def apply_held(ctx: Context, inbox_id: int) -> bool:
     return await ctx.db.write(body)
 
 
-async def start_token(ctx: Context, account: ChannelAccount, invoice_id: int) -> str:
-    """A fresh single-use token that binds whoever brings it to the invoice's payer; good for seven days."""
+async def start_url(ctx: Context, account: ChannelAccount, invoice_id: int) -> str | None:
+    """A link that opens the biller's chat with a fresh single-use token, which binds whoever brings it to the invoice's payer.
+
+    Good for seven days. None: this account has no such link.
+    """
+    channel = cast(OpensChats, account.make())
+    if not account.plugin.opens_chats or channel.start_url("") is None:
+        return None
     now = ctx.clock.now()
 
-    def body(conn: sa.Connection) -> int:
+    def body(conn: sa.Connection) -> int | None:
         invoice = invoices.get(conn, invoice_id)
         if invoice is None:
-            raise LookupError("there is no such invoice")
+            return None
         return deliveries.new_start_token(conn, account.id, invoice.payer_id, invoice.id, now)
 
-    return ctx.starts.issue(await ctx.db.write(body))
+    token_id = await ctx.db.write(body)
+    return None if token_id is None else channel.start_url(ctx.starts.issue(token_id))
+
+
+async def biller_of_unsubscribe(ctx: Context, token: str) -> Biller | None:
+    """Whose messages an unsubscribe token is about; None when it is not one of ours. Changes nothing."""
+    delivery_id = ctx.unsubscribes.read(token)
+    if delivery_id is None:
+        return None
+    delivery = await ctx.db.read(lambda conn: deliveries.get(conn, delivery_id))
+    return ctx.directory.biller(delivery.biller_id) if delivery else None
 
 
 async def unsubscribe(ctx: Context, token: str) -> bool:

@@ -104,14 +104,11 @@ def switch_off_others(conn: sa.Connection, biller_id: int, kept: list[int], now:
     conn.execute(query.values(enabled=False, updated_at=now))
 
 
-def add_key(conn: sa.Connection, biller_id: int, name: str, scopes: list[str], now: datetime) -> int:
-    """A key's row without its hash yet: the id is part of the key."""
-    row = {"biller_id": biller_id, "name": name, "hash": b"", "scopes": scopes, "created_at": now}
+def add_key(
+    conn: sa.Connection, biller_id: int, name: str, scopes: list[str], fingerprint: bytes, now: datetime
+) -> int:
+    row = {"biller_id": biller_id, "name": name, "hash": fingerprint, "scopes": scopes, "created_at": now}
     return int(conn.execute(api_key.insert().values(row).returning(api_key.c.id)).scalar_one())
-
-
-def set_key_hash(conn: sa.Connection, key_id: int, key_hash: bytes) -> None:
-    conn.execute(api_key.update().where(api_key.c.id == key_id).values(hash=key_hash))
 
 
 def key(conn: sa.Connection, key_id: int) -> KeyRow | None:

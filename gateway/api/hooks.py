@@ -1,0 +1,73 @@
+"""Webhooks of vendors: raw bytes to the account's adapter, which verifies them; then one transaction; then the answer.
+
+A repeated webhook is answered like the first one. Nothing of an unproven one is kept or logged but the account's name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import structlog
+from aiohttp import web
+
+from gateway.ports.errors import InvalidSignature, MalformedWebhook, RetryLater
+from gateway.ports.values import WebhookRequest
+from gateway.services import receipts, webhooks
+from gateway.services.context import Context
+from gateway.services.directory import ChannelAccount, ProviderAccount
+from gateway.store.database import StoreUnavailable
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """The two webhook routes, over one context."""
+
+    ctx: Context
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.post("/hooks/channels/{account}", self.channel),
+            web.post("/hooks/providers/{account}", self.provider),
+        ]
+
+    async def channel(self, request: web.Request) -> web.Response:
+        """Receipts and payers' words."""
+        account = self.ctx.directory.channel_called(request.match_info["account"])
+        if account is None:
+            raise web.HTTPNotFound
+        return await self._receive(request, account)
+
+    async def provider(self, request: web.Request) -> web.Response:
+        """News about money."""
+        account = self.ctx.directory.provider_called(request.match_info["account"])
+        if account is None:
+            raise web.HTTPNotFound
+        return await self._receive(request, account)
+
+    async def _receive(self, request: web.Request, account: ChannelAccount | ProviderAccount) -> web.Response:
+        raw = WebhookRequest(
+            body=await request.read(),
+            headers={name.lower(): value for name, value in request.headers.items()},
+            url=self.ctx.public_url + request.raw_path,
+            received_at=self.ctx.clock.now(),
+        )
+        name = account.row.name
+        try:
+            if isinstance(account, ProviderAccount):
+                new = await webhooks.receive_webhook(self.ctx, account, raw)
+            else:
+                new = await receipts.receive_webhook(self.ctx, account, raw)
+        except InvalidSignature as error:
+            log.warning("webhook.refused", account=name, reason=str(error))
+            raise web.HTTPUnauthorized(reason="not proven") from None
+        except MalformedWebhook as error:
+            log.error("webhook.malformed", account=name, reason=str(error))
+            raise web.HTTPBadRequest(reason="not readable") from None
+        except (RetryLater, StoreUnavailable) as error:
+            log.warning("webhook.postponed", account=name, reason=str(error))
+            raise web.HTTPServiceUnavailable(headers={"Retry-After": "10"}) from None
+        log.debug("webhook.received", account=name, new=new)
+        body, media_type = account.plugin.acknowledge
+        return web.Response(status=200 if body else 204, body=body or None, content_type=media_type if body else None)

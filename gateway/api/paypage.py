@@ -1,0 +1,296 @@
+"""What payers open: the pay page, its icon and QR, its live stream, and the unsubscribe page.
+
+A GET changes nothing: previews, scanners and mail proxies open links before people do. A wrong, a revoked and a guessed link get the
+same answer, and an address that guesses is slowed down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from gateway.api.ratelimit import AddressLimiter, Rate
+from gateway.domain.payments import WATCHED_POLL_S
+from gateway.rendering import Card, PageContext, UnknownLink, Unsubscribe
+from gateway.rendering.elements import qr_png, qr_svg
+from gateway.services import attempts, contexts, invoices, receipts
+from gateway.services.context import Context
+from gateway.services.directory import Biller
+from gateway.services.errors import Conflict, NotFound, Unavailable
+from gateway.services.invoices import View
+from gateway.store.database import StoreUnavailable
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_PREVIEWERS = re.compile(
+    r"telegrambot|whatsapp|facebookexternalhit|facebot|slackbot|viber|twitterbot|linkedinbot|discordbot|skypeuripreview",
+    re.IGNORECASE,
+)
+_HTML = "text/html"
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Robots-Tag": "noindex, nofollow",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+}
+_FOREVER = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
+GUESSES = Rate(per_minute=30, burst=20)
+_HEARTBEAT_S = 20.0
+_LONGEST_STREAM_S = 3600.0
+
+
+@dataclass(slots=True)
+class PayPages:
+    """The handlers, over one context. `streams` counts the live pages that are open."""
+
+    ctx: Context
+    guesses: AddressLimiter = field(default_factory=lambda: AddressLimiter(GUESSES))
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
+    streams: int = 0
+
+    def routes(self) -> list[web.RouteDef]:
+        """The payer's part of the URL table."""
+        return [
+            web.get("/p/{token}", self.show),
+            web.post("/p/{token}/attempts", self.start),
+            web.get("/p/{token}/return", self.returned),
+            web.get("/p/{token}/live", self.live),
+            web.get("/p/{token}/icon.{form:svg|png}", self.icon),
+            web.get("/p/{token}/qr.{form:svg|png}", self.qr),
+            web.post("/p/{token}/chats/{channel}", self.chat),
+            web.get("/u/{token}", self.unsubscribe_page),
+            web.post("/u/{token}", self.unsubscribe),
+            web.get("/brand/{biller}/logo", self.logo),
+            web.get("/static/{name}", self.static),
+        ]
+
+    async def show(self, request: web.Request) -> web.StreamResponse:
+        """The page as it is now; a preview bot gets a card without any of it."""
+        return await self._page(request, returned=False)
+
+    async def returned(self, request: web.Request) -> web.StreamResponse:
+        """Where providers send the payer back to. It proves nothing: the page says what the door knows."""
+        return await self._page(request, returned=True)
+
+    async def start(self, request: web.Request) -> web.StreamResponse:
+        """Opens a payment and sends the payer to it; or shows the page with the reason why not."""
+        found = await self._find(request)
+        if found is None:
+            return self._unknown(request)
+        form = await request.post()
+        method, invoice, owed = form.get("method"), found.invoice, found.invoice.outstanding
+        seen = form.get("amount"), form.get("currency")
+        if seen != (None, None) and seen != (owed.value, owed.currency):
+            return await self._page(request, returned=False, notice="amount_changed", status=409)
+        locale = self.ctx.renderer.language(str(form.get("lang", "")), self._locale(request, found))
+        try:
+            url = await attempts.start(self.ctx, invoice, method if isinstance(method, str) else "", locale=locale)
+        except Conflict:
+            return web.HTTPSeeOther(self.ctx.pay_path(found.invoice.id, found.invoice.link_version))
+        except NotFound:
+            return await self._page(request, returned=False, notice="unavailable", status=422)
+        except (Unavailable, StoreUnavailable):
+            return await self._page(request, returned=False, notice="unavailable", status=503)
+        return web.Response(status=303, headers=_HEADERS | {"Location": url})
+
+    async def live(self, request: web.Request) -> web.StreamResponse:
+        """Server-sent events: the page's revision, now and whenever it changes. While somebody watches, polls come fast."""
+        found = await self._find(request)
+        if found is None:
+            return self._unknown(request)
+        invoice_id, biller = found.invoice.id, self._biller(found)
+        response = web.StreamResponse(
+            headers=_HEADERS | {"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
+        )
+        await response.prepare(request)
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + _LONGEST_STREAM_S
+        self.streams += 1
+        try:
+            with self.ctx.db.signals.listen(f"invoice:{invoice_id}") as listener:
+                told = ""
+                while loop.time() < ends_at and not self.closing.is_set():
+                    revision = contexts.revision(self.ctx, biller, found)
+                    await response.write(f"data: {revision}\n\n".encode() if revision != told else b":\n\n")
+                    told = revision
+                    watched = any(attempt.open for attempt in found.attempts)
+                    if watched:
+                        await self.ctx.db.notify([f"watch:{invoice_id}"])
+                    await _either(listener.wait(), self.closing.wait(), WATCHED_POLL_S if watched else _HEARTBEAT_S)
+                    found = await invoices.by_token(self.ctx, request.match_info["token"])
+        except (ConnectionResetError, NotFound, StoreUnavailable):
+            pass
+        finally:
+            self.streams -= 1
+        return response
+
+    async def icon(self, request: web.Request) -> web.StreamResponse:
+        """The status icon, right at each opening: never from a cache without asking."""
+        found = await self._find(request)
+        if found is None:
+            return self._unknown(request)
+        state = contexts.icon(self.ctx, self._biller(found), found)
+        locale = self._locale(request, found)
+        form = request.match_info["form"]
+        etag = f'"{state}-{locale}"'
+        headers = {
+            "Cache-Control": "no-cache",
+            "ETag": etag,
+            "X-Content-Type-Options": "nosniff",
+            "Vary": "Accept-Language",
+        }
+        if request.headers.get("If-None-Match") == etag:
+            return web.Response(status=304, headers=headers)
+        if form == "png":
+            return web.Response(body=self.ctx.renderer.icon_png(state), content_type="image/png", headers=headers)
+        drawn = self.ctx.renderer.icon_svg(state, found.invoice.number, locale)
+        return web.Response(text=drawn, content_type="image/svg+xml", headers=headers)
+
+    async def qr(self, request: web.Request) -> web.StreamResponse:
+        """The pay link as a QR code."""
+        found = await self._find(request)
+        if found is None:
+            return self._unknown(request)
+        url = self.ctx.pay_url(found.invoice.id, found.invoice.link_version)
+        headers = {"Cache-Control": "public, max-age=86400", "X-Content-Type-Options": "nosniff"}
+        if request.match_info["form"] == "png":
+            return web.Response(body=_qr_png(url), content_type="image/png", headers=headers)
+        return web.Response(text=_qr_svg(url), content_type="image/svg+xml", headers=headers)
+
+    async def chat(self, request: web.Request) -> web.StreamResponse:
+        """Takes the payer to the biller's chat with a single-use token that binds it."""
+        found = await self._find(request)
+        if found is None:
+            return self._unknown(request)
+        name = request.match_info["channel"]
+        channels = self.ctx.directory.channels_of(found.invoice.biller_id)
+        account = next((account for account in channels if account.short == name and account.plugin.opens_chats), None)
+        url = await receipts.start_url(self.ctx, account, found.invoice.id) if account else None
+        if url is None:
+            return self._unknown(request)
+        return web.Response(status=303, headers=_HEADERS | {"Location": url})
+
+    async def unsubscribe_page(self, request: web.Request) -> web.StreamResponse:
+        """Opening it changes nothing; its button does (RFC 8058)."""
+        return await self._unsubscribe(request, done=False)
+
+    async def unsubscribe(self, request: web.Request) -> web.StreamResponse:
+        """One click, by a person or by a mail program."""
+        if not await receipts.unsubscribe(self.ctx, request.match_info["token"]):
+            return self._unknown(request)
+        return await self._unsubscribe(request, done=True)
+
+    async def logo(self, request: web.Request) -> web.StreamResponse:
+        """The biller's logo, for pages and emails."""
+        biller = self.ctx.directory.biller_called(request.match_info["biller"])
+        logo = biller.settings.brand.logo if biller else None
+        if logo is None or not logo.startswith("data:"):
+            raise web.HTTPNotFound
+        media_type, _, octets = logo.removeprefix("data:").partition(";base64,")
+        headers = _FOREVER | {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+        return web.Response(body=base64.b64decode(octets), content_type=media_type, headers=headers)
+
+    async def static(self, request: web.Request) -> web.StreamResponse:
+        """A static file by its hashed name."""
+        asset = self.ctx.renderer.assets.get(request.match_info["name"])
+        if asset is None:
+            raise web.HTTPNotFound
+        return web.Response(body=asset.body, headers=_FOREVER | {"Content-Type": asset.content_type})
+
+    async def _page(
+        self, request: web.Request, *, returned: bool, notice: str = "", status: int = 200
+    ) -> web.StreamResponse:
+        found = await self._find(request)
+        if found is None:
+            return self._unknown(request)
+        biller, locale = self._biller(found), self._locale(request, found)
+        if _PREVIEWERS.search(request.headers.get("User-Agent", "")):
+            path = self.ctx.pay_path(found.invoice.id, found.invoice.link_version)
+            card = Card(contexts.brand(self.ctx, biller), url=f"{self.ctx.public_url}{path}")
+            return self._html(self.ctx.renderer.page("card", card, locale, biller=biller.slug), self._policy(card))
+        methods = list(attempts.methods(self.ctx, biller.id, found.invoice.currency))
+        context = contexts.pay_page(self.ctx, biller, found, methods=methods, notice=notice, returned=returned)
+        html = self.ctx.renderer.page("invoice", context, locale, biller=biller.slug)
+        return self._html(html, self._policy(context), status)
+
+    async def _unsubscribe(self, request: web.Request, *, done: bool) -> web.StreamResponse:
+        biller = await receipts.biller_of_unsubscribe(self.ctx, request.match_info["token"])
+        if biller is None:
+            return self._unknown(request)
+        context = Unsubscribe(contexts.brand(self.ctx, biller), path=request.path, done=done)
+        locale = self._language(request, biller.locale)
+        return self._html(
+            self.ctx.renderer.page("unsubscribe", context, locale, biller=biller.slug), self._policy(context)
+        )
+
+    async def _find(self, request: web.Request) -> View | None:
+        """The link's invoice. A miss costs the address; an address that has missed too often is told to wait."""
+        address, now = request.remote or "", asyncio.get_running_loop().time()
+        wait_s = self.guesses.wait_s(address, now)
+        if wait_s:
+            raise web.HTTPTooManyRequests(headers={"Retry-After": str(int(wait_s) + 1)})
+        try:
+            return await invoices.by_token(self.ctx, request.match_info["token"])
+        except NotFound:
+            self.guesses.failed(address, now)
+            return None
+
+    def _unknown(self, request: web.Request) -> web.Response:
+        context = UnknownLink()
+        locale = self._language(request, "en")
+        return self._html(self.ctx.renderer.page("unknown", context, locale), self._policy(context), 404)
+
+    def _html(self, html: str, policy: str, status: int = 200) -> web.Response:
+        headers = _HEADERS | {"Content-Security-Policy": policy, "Vary": "Accept-Language, User-Agent"}
+        return web.Response(text=html, content_type=_HTML, status=status, headers=headers)
+
+    def _policy(self, context: PageContext) -> str:
+        return self.ctx.renderer.policy(context, forms=_forms(self.ctx.public_url))
+
+    def _biller(self, found: View) -> Biller:
+        return self.ctx.directory.biller(found.invoice.biller_id)
+
+    def _locale(self, request: web.Request, found: View) -> str:
+        return self._language(request, found.payer.locale)
+
+    def _language(self, request: web.Request, default: str) -> str:
+        """The switch's word, else the browser's, else the payer's as the biller knows it."""
+        asked = request.query.get("lang") or request.headers.get("Accept-Language") or ""
+        return self.ctx.renderer.language(asked, default)
+
+
+def _forms(public_url: str) -> tuple[str, ...]:
+    """Where a form may lead: anywhere on https; on a box that itself speaks plain http on loopback, to its neighbours too."""
+    parts = urlsplit(public_url)
+    if parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1"):
+        return ("https:", "http://127.0.0.1:*", "http://localhost:*")
+    return ("https:",)
+
+
+async def _either(first: Awaitable[object], second: Awaitable[object], timeout_s: float) -> None:
+    tasks = [asyncio.ensure_future(first), asyncio.ensure_future(second)]
+    try:
+        await asyncio.wait(tasks, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@lru_cache(2048)
+def _qr_png(url: str) -> bytes:
+    return qr_png(url)
+
+
+@lru_cache(2048)
+def _qr_svg(url: str) -> str:
+    return qr_svg(url)

@@ -1,0 +1,160 @@
+"""The only place that joins concrete parts: configuration in, a running gateway out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import secrets
+import socket
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from aiohttp import web
+
+from gateway.api.application import operations_application, public_application
+from gateway.clock import Clock, SystemClock
+from gateway.config import Config
+from gateway.config.server import Listen
+from gateway.guard import AddressPolicy
+from gateway.outbound import OutboundClient, PushClient
+from gateway.registry import Registry
+from gateway.rendering import Renderer
+from gateway.services.context import Context
+from gateway.services.directory import Directory
+from gateway.signing import LinkSigner, TokenSigner
+from gateway.store import billers as billers_store
+from gateway.store.database import Database, open_database
+from gateway.vault import Vault, derive, parse_key
+from gateway.worker import Worker
+
+log = structlog.get_logger()
+DRAIN_S = 15.0
+
+
+@asynccontextmanager
+async def open_context(
+    config: Config,
+    *,
+    clock: Clock | None = None,
+    registry: Registry | None = None,
+    chance: Callable[[], float] = random.random,
+    public_url: str | None = None,
+    migrate: bool = True,
+    database: Database | None = None,
+) -> AsyncIterator[Context]:
+    """Opens everything that the services need, and closes it again. `database` is one that is open already, and stays so."""
+    clock = clock or SystemClock()
+    masters = {key.id: parse_key(key.secret) for key in config.secrets.keys}
+    ring = list(masters.values())
+    vault = Vault({name: derive(key, "vault") for name, key in masters.items()}, config.secrets.keys[0].id)
+    async with contextlib.AsyncExitStack() as stack:
+        db = database
+        if db is None:
+            db = await open_database(config.database.url.reveal())
+            stack.push_async_callback(db.aclose)
+        if migrate:
+            await db.migrate()
+        http = await stack.enter_async_context(OutboundClient(clock))
+        push_client = await stack.enter_async_context(PushClient(AddressPolicy(config.push.allow_networks)))
+        directory = Directory(registry or Registry(), http, vault)
+        stack.push_async_callback(directory.aclose)
+        installation = await db.write(
+            lambda conn: billers_store.remember_once(conn, "installation", secrets.token_hex(4))
+        )
+        ctx = Context(
+            db=db,
+            clock=clock,
+            vault=vault,
+            links=LinkSigner([derive(key, "links") for key in ring]),
+            unsubscribes=TokenSigner([derive(key, "tokens") for key in ring], "unsubscribe"),
+            starts=TokenSigner([derive(key, "tokens") for key in ring], "start"),
+            renderer=Renderer(None, _overrides(config)),
+            directory=directory,
+            push_client=push_client,
+            public_url=(public_url or config.server.public_url).rstrip("/"),
+            installation=installation,
+            random=chance,
+        )
+        await directory.refresh(db)
+        watching = asyncio.create_task(directory.watch(db), name="directory-watch")
+        try:
+            yield ctx
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+
+
+def _overrides(config: Config) -> dict[str, Path]:
+    """Each biller's own templates: a folder of its name in `templates_dir`."""
+    root = config.templates_dir
+    return {folder.name: folder for folder in sorted(root.iterdir()) if folder.is_dir()} if root else {}
+
+
+def worker_name() -> str:
+    """Tells this start of this process from every other."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+
+
+@dataclass(slots=True)
+class Running:
+    """A gateway that is up. `url` is where its public listener really is."""
+
+    ctx: Context
+    url: str
+    operations_url: str
+    worker: Worker | None
+
+
+@asynccontextmanager
+async def running(
+    config: Config,
+    *,
+    roles: Sequence[str] = ("web", "worker"),
+    clock: Clock | None = None,
+    registry: Registry | None = None,
+    public_url: str | None = None,
+    sockets: tuple[socket.socket, socket.socket] | None = None,
+) -> AsyncIterator[Running]:
+    """Runs a gateway while the context is open: listeners, workers, or both.
+
+    On the way out it stops taking connections and tasks, lets requests and tasks under way end, and gives back what is left.
+    """
+    async with (
+        open_context(config, clock=clock, registry=registry, public_url=public_url) as ctx,
+        contextlib.AsyncExitStack() as stack,
+    ):
+        url = operations_url = ""
+        if "web" in roles:
+            public = public_application(ctx, config)
+            url = await _listen(stack, public, config.server.listen, sockets and sockets[0])
+        worker = Worker(ctx, worker_name()) if "worker" in roles else None
+        operations = operations_application(ctx, config, worker)
+        operations_url = await _listen(stack, operations, config.server.operations_listen, sockets and sockets[1])
+        if worker is not None:
+            work = asyncio.create_task(worker.run(), name="worker")
+            stack.push_async_callback(_stop_worker, worker, work)
+        yield Running(ctx, url, operations_url, worker)
+
+
+async def _stop_worker(worker: Worker, work: asyncio.Task[None]) -> None:
+    worker.stop()
+    await work
+
+
+async def _listen(
+    stack: contextlib.AsyncExitStack, app: web.Application, at: Listen, bound: socket.socket | None
+) -> str:
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=DRAIN_S, handle_signals=False)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    site: web.BaseSite = (
+        web.SockSite(runner, bound) if bound is not None else web.TCPSite(runner, at.host, at.port, backlog=1024)
+    )
+    await site.start()
+    host, port = runner.addresses[0][:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -38,6 +38,7 @@ def load(folders: Sequence[Path], faults: list[str]) -> Mapping[str, Translation
             if catalogue and known and known is not catalogue:
                 for message in catalogue:
                     if message.id and message.string and not message.fuzzy:
+                        known.delete(message.id, message.context)
                         known[message.id] = message
     if FALLBACK not in catalogues:
         faults.append(f"locales/{FALLBACK}/messages.po: is missing or broken; the other languages fall back to it")

@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 
 from gateway.rendering.colours import Palette
 
 HTTPS: Sequence[str] = ("https:",)
+_HOST = re.compile(r"[a-z0-9.-]+(:[0-9]{1,5})?", re.ASCII | re.IGNORECASE)
 
 
 def brand_style(look: Palette) -> str:
@@ -50,5 +52,10 @@ def content_security_policy(style: str, *, images: Iterable[str] = (), forms: Se
 
 
 def _origin(url: str) -> str | None:
+    """The origin of an absolute URL; nothing that is not plainly one, for it goes into a header."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}" if parts.scheme in ("http", "https") and parts.netloc else None
+    return (
+        f"{parts.scheme}://{parts.netloc}"
+        if parts.scheme in ("http", "https") and _HOST.fullmatch(parts.netloc)
+        else None
+    )

@@ -55,6 +55,8 @@ def _unfiltered(kind: int, row: bytearray, above: bytes, step: int) -> bytes:
         left = row[i - step] if i >= step else 0
         corner = above[i - step] if i >= step else 0
         guess = left + above[i] - corner
-        nearest = min((abs(guess - left), 0, left), (abs(guess - above[i]), 1, above[i]), (abs(guess - corner), 2, corner))
+        nearest = min(
+            (abs(guess - left), 0, left), (abs(guess - above[i]), 1, above[i]), (abs(guess - corner), 2, corner)
+        )
         row[i] = (row[i] + (0, left, above[i], (left + above[i]) // 2, nearest[2])[kind]) & 255
     return bytes(row)

@@ -59,7 +59,9 @@ def test_no_digit_is_lost(locale: str, money: Money) -> None:
     digits = "".join(character for character in shown if character.isdigit() or character in ".,-")
 
     assert parse_decimal(digits.strip("."), locale) == money.decimal
-    assert len(digits.split({"ro": ",", "en": "."}[locale])[-1]) == decimals(money.currency) or not decimals(money.currency)
+    assert len(digits.split({"ro": ",", "en": "."}[locale])[-1]) == decimals(money.currency) or not decimals(
+        money.currency
+    )
 
 
 def test_every_language_of_cldr_can_write_money() -> None:

@@ -10,21 +10,11 @@ from datetime import datetime, timedelta
 from gateway.api.errors import MISSING_SCOPE, UNAUTHENTICATED, Refusal
 from gateway.domain import keys
 from gateway.domain.keys import Scope
+from gateway.store.billers import KeyRow
 
 BELIEVED_FOR = timedelta(seconds=10)  # a revoked key works this much longer where its revocation was not heard of
 USED_AT_GRAIN = timedelta(minutes=1)
 _REALM = 'Bearer realm="achit"'
-
-
-@dataclass(frozen=True, slots=True)
-class KeyRecord:
-    """A key that is not revoked, as it is stored."""
-
-    id: int
-    biller_id: int
-    fingerprint: bytes
-    scopes: frozenset[Scope]
-    last_used_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +33,8 @@ class Identity:
 
 @dataclass(slots=True)
 class _Believed:
-    record: KeyRecord
+    row: KeyRow
+    scopes: frozenset[Scope]
     until: datetime
     used_at: datetime | None
 
@@ -56,7 +47,7 @@ class Authenticator:
 
     def __init__(
         self,
-        find: Callable[[int], Awaitable[KeyRecord | None]],
+        find: Callable[[int], Awaitable[KeyRow | None]],
         used: Callable[[int, datetime], Awaitable[None]],
     ) -> None:
         self._find = find
@@ -75,22 +66,23 @@ class Authenticator:
         believed = self._believed.get(key_id)
         if believed is None or believed.until <= now:
             believed = await self._look_up(key_id, now)
-        if believed is None or not hmac.compare_digest(believed.record.fingerprint, keys.fingerprint(secret)):
+        if believed is None or not hmac.compare_digest(believed.row.hash, keys.fingerprint(secret)):
             raise _invalid()
         if believed.used_at is None or now - believed.used_at >= USED_AT_GRAIN:
             believed.used_at = now  # first, so that of many requests at once only one writes
             await self._used(key_id, now)
-        record = believed.record
-        return Identity(record.id, record.biller_id, record.scopes)
+        return Identity(key_id, believed.row.biller_id, believed.scopes)
 
     async def _look_up(self, key_id: int, now: datetime) -> _Believed | None:
-        record = await self._find(key_id)
-        if record is None:
+        row = await self._find(key_id)
+        if row is None:
             self._believed.pop(key_id, None)
             return None
         earlier = self._believed.get(key_id)
-        used_at = max((at for at in (record.last_used_at, earlier and earlier.used_at) if at), default=None)
-        self._believed[key_id] = believed = _Believed(record, now + BELIEVED_FOR, used_at)
+        used_at = max((at for at in (row.last_used_at, earlier and earlier.used_at) if at), default=None)
+        self._believed[key_id] = believed = _Believed(
+            row, frozenset(map(Scope, row.scopes)), now + BELIEVED_FOR, used_at
+        )
         return believed
 
     def forget(self) -> None:

@@ -16,6 +16,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from gateway.api.fields import PATTERN_MEANS
+from gateway.services.errors import Conflict, Invalid, NotFound, ServiceError, Unavailable
 
 MEDIA_TYPE = "application/problem+json"
 MOST_ERRORS = 50  # a body with ten thousand faults is told of the first fifty
@@ -43,28 +44,38 @@ BAD_REQUEST = Kind("bad-request", 400, "The request cannot be read", "Correct wh
 UNAUTHENTICATED = Kind(
     "unauthenticated", 401, "No valid API key", "Send `Authorization: Bearer <key>` with a key that is not revoked."
 )
-MISSING_SCOPE = Kind("missing-scope", 403, "The key may not do this", "Use a key that has the scope that `detail` names.")
-NOT_FOUND = Kind("not-found", 404, "There is no such thing", "Check the address and the id; ids of other billers are not found.")
-METHOD_NOT_ALLOWED = Kind("method-not-allowed", 405, "Not with this method", "`Allow` names the methods of this address.")
+MISSING_SCOPE = Kind(
+    "missing-scope", 403, "The key may not do this", "Use a key that has the scope that `detail` names."
+)
+NOT_FOUND = Kind(
+    "not-found", 404, "There is no such thing", "Check the address and the id; ids of other billers are not found."
+)
+METHOD_NOT_ALLOWED = Kind(
+    "method-not-allowed", 405, "Not with this method", "`Allow` names the methods of this address."
+)
 TOO_SLOW = Kind("request-too-slow", 408, "The request came too slowly", "Send it again, faster.")
-NUMBER_TAKEN = Kind(
-    "number-taken", 409, "This number has another invoice", "`errors` names what differs. Change with PATCH, or use another number."
+DIFFERENT_REQUEST = Kind(
+    "different-request",
+    409,
+    "Something else was sent under this name",
+    "`errors` names what differs. Change an invoice with PATCH; use a new number, key or reference for something new.",
 )
-KEY_REUSED = Kind(
-    "idempotency-key-reused", 409, "This Idempotency-Key had another body", "`errors` names what differs. Use a new key for a new request."
+WRONG_STATE = Kind(
+    "wrong-state", 409, "Not in this state", "Read the invoice again; `detail` says what stands in the way."
 )
-REFERENCE_TAKEN = Kind(
-    "reference-taken", 409, "This reference has another payment", "`errors` names what differs. Use a reference for one payment only."
-)
-WRONG_STATE = Kind("wrong-state", 409, "Not in this state", "Read the invoice again; `detail` says what stands in the way.")
 BODY_TOO_LARGE = Kind("body-too-large", 413, "The body is too large", "Send less; `detail` says how much is taken.")
 UNSUPPORTED_MEDIA_TYPE = Kind(
     "unsupported-media-type", 415, "Not this kind of body", "Send `Content-Type: application/json`."
 )
-INVALID_BODY = Kind("invalid-body", 422, "The body is not valid", "Correct the fields that `errors` names by their path.")
+INVALID_BODY = Kind(
+    "invalid-body", 422, "The body is not valid", "Correct the fields that `errors` names by their path."
+)
 RATE_LIMITED = Kind("rate-limited", 429, "Too many requests", "Wait as long as `Retry-After` says.")
 INTERNAL = Kind(
-    "internal", 500, "A fault of ours", "Send it again with the same Idempotency-Key; tell the operator the `correlation_id`."
+    "internal",
+    500,
+    "A fault of ours",
+    "Send it again with the same Idempotency-Key; tell the operator the `correlation_id`.",
 )
 UNAVAILABLE = Kind(
     "unavailable", 503, "Not now", "Nothing is lost: send it again, with the same Idempotency-Key, after `Retry-After`."
@@ -74,7 +85,7 @@ KINDS: Mapping[str, Kind] = {
     kind.name: kind
     for kind in (
         INVALID_JSON, INVALID_QUERY, INVALID_HEADER, BAD_REQUEST, UNAUTHENTICATED, MISSING_SCOPE, NOT_FOUND, METHOD_NOT_ALLOWED,
-        TOO_SLOW, NUMBER_TAKEN, KEY_REUSED, REFERENCE_TAKEN, WRONG_STATE, BODY_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, INVALID_BODY,
+        TOO_SLOW, DIFFERENT_REQUEST, WRONG_STATE, BODY_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, INVALID_BODY,
         RATE_LIMITED, INTERNAL, UNAVAILABLE,
     )
 }  # fmt: skip
@@ -154,9 +165,13 @@ def refusal_of_validation(error: ValidationError, kind: Kind = INVALID_BODY) -> 
     first = details[0]
     if first["type"] == "json_invalid":
         return Refusal(INVALID_JSON, f"{first.get('ctx', {}).get('error', 'This is not JSON')}.")
-    faults = [Fault(path_of(one["loc"]), one["type"], message_of(one)) for one in details[:MOST_ERRORS]]
+    faults = [Fault(_path(one), one["type"], message_of(one)) for one in details[:MOST_ERRORS]]
     count = len(details)
-    detail = f"{count} errors; the first {MOST_ERRORS} are named." if count > MOST_ERRORS else "; ".join(map(_said, faults[:3]))
+    detail = (
+        f"{count} errors; the first {MOST_ERRORS} are named."
+        if count > MOST_ERRORS
+        else "; ".join(map(_said, faults[:3]))
+    )
     return Refusal(kind, detail, faults=faults)
 
 
@@ -164,11 +179,34 @@ def _said(fault: Fault) -> str:
     return f"{fault.path}: {fault.message}" if fault.path else fault.message
 
 
+def _path(error: Mapping[str, Any]) -> str:
+    return path_of((*error["loc"], *error.get("ctx", {}).get("at", ())))
+
+
 def path_of(location: Sequence[str | int]) -> str:
     """`lines[0].quantity`; the empty path is the body itself."""
     parts = [part for part in location if part != "[key]"]
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).removeprefix(".")
     return path if len(path) <= _LONGEST_PATH else f"{path[:_LONGEST_PATH]}…"
+
+
+def refusal_of_service(error: ServiceError) -> Refusal:
+    """The problem for what a service refuses."""
+    detail = str(error)
+    match error:
+        case NotFound():
+            return Refusal(NOT_FOUND, detail)
+        case Conflict() if error.differs:
+            faults = [Fault(path, "differs", "is not what was sent before") for path in error.differs[:MOST_ERRORS]]
+            return Refusal(DIFFERENT_REQUEST, detail, faults=faults)
+        case Unavailable():
+            return Refusal(UNAVAILABLE, detail, headers={"Retry-After": "30"})
+        case Invalid():
+            return Refusal(INVALID_BODY, detail, faults=[Fault(error.path or "", "not_possible", detail)])
+        case _:
+            return Refusal(
+                WRONG_STATE, detail, faults=[Fault(error.path, "not_possible", detail)] if error.path else ()
+            )
 
 
 Context = Mapping[str, Any]

@@ -23,6 +23,7 @@ _ONE_LINE = r"^[^\x00-\x1F\x7F-\x9F\u2028\u2029]*$"
 _NAME = r"^[^\x00-\x20\x7F-\xA0\u2028\u2029]([^\x00-\x1F\x7F-\x9F\u2028\u2029]*[^\x00-\x20\x7F-\xA0\u2028\u2029])?$"
 _MANY_LINES = r"^[^\x00-\x08\x0B-\x1F\x7F-\x9F]*$"
 _QUANTITY = r"^-?(0|[1-9][0-9]{0,11})(\.[0-9]{1,6})?$"
+_LINE_AMOUNT = r"^-?(0|[1-9][0-9]{0,12})(\.[0-9]{2,3})?$"
 _URL = r"^[Hh][Tt][Tt][Pp][Ss]?://([0-9A-Za-z]([0-9A-Za-z.-]{0,251}[0-9A-Za-z])?|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?([/?#][!-~]*)?$"
 _TIME_ZONE = r"^[A-Za-z0-9_+-]{1,30}(/[A-Za-z0-9_+-]{1,30}){0,2}$"
 _LOCALE = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$"
@@ -31,13 +32,15 @@ _CHANNEL = r"^[a-z][a-z0-9_-]{0,39}$"
 _WAIT = r"^[0-9]{1,6}[smhd]$"
 _SOURCE = r"^[a-z][a-z0-9_-]{0,39}$"
 _DATE = r"^2[01][0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
-_INSTANT = r"^2[01][0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
+_TIME = r"[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
+_INSTANT = _DATE[:-1] + _TIME + "$"
 
 PATTERN_MEANS: Mapping[str, str] = {
     _ONE_LINE: "one line of text without control characters",
     _NAME: "one line of printable text that neither begins nor ends with a space",
     _MANY_LINES: "text without control characters other than line breaks and tabs",
     _QUANTITY: "a decimal in a string, such as 1 or 2.5, with at most 6 decimals",
+    _LINE_AMOUNT: "a decimal in a string, with the decimals of the invoice's currency",
     _URL: "an http or https address without user name, percent-encoded",
     _TIME_ZONE: "an IANA time zone, such as Europe/Bucharest",
     _LOCALE: "a BCP 47 tag, such as ro or en-GB",
@@ -52,9 +55,9 @@ _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 LONGEST_WAIT_S = 30 * 86_400
 
 
-def refuse(code: str, message: str) -> PydanticCustomError:
-    """A refusal in our words; braces in `message` are literal."""
-    return PydanticCustomError(code, "{message}", {"message": message})
+def refuse(code: str, message: str, *, at: tuple[str | int, ...] = ()) -> PydanticCustomError:
+    """A refusal in our words; braces in `message` are literal. `at` is the place inside the field that is checked."""
+    return PydanticCustomError(code, "{message}", {"message": message, "at": at})
 
 
 def checked_by(function: Callable[[str], str], code: str) -> AfterValidator:
@@ -129,6 +132,7 @@ Currency = Annotated[
     Field(min_length=3, max_length=3, description="ISO 4217, upper case.", examples=["RON"]),
 ]
 Quantity = Annotated[str, StringConstraints(max_length=24, pattern=_QUANTITY)]
+LineAmount = Annotated[str, StringConstraints(max_length=18, pattern=_LINE_AMOUNT)]
 Url = Annotated[str, StringConstraints(max_length=2048, pattern=_URL)]
 Email = Annotated[str, Field(min_length=3, max_length=254), checked_by(contacts.normalise_email, "not_an_email")]
 Phone = Annotated[

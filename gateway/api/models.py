@@ -6,6 +6,7 @@ Unknown fields are refused by name. A model knows nothing of a biller: its regio
 from __future__ import annotations
 
 from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
@@ -17,6 +18,7 @@ from gateway.api.fields import (
     Day,
     Email,
     Instant,
+    LineAmount,
     Locale,
     Phone,
     Quantity,
@@ -33,7 +35,7 @@ from gateway.api.fields import (
 from gateway.domain.deliveries import Step
 from gateway.domain.events import EventType
 from gateway.domain.invoices import InvoiceStatus
-from gateway.ports.values import CURRENCIES, Money, decimals
+from gateway.ports.values import CURRENCIES, MAX_MINOR, Money, decimals
 
 LEDGER_SOURCES = frozenset({"webhook", "poll"})  # what providers say; a biller's word has another name
 
@@ -92,11 +94,40 @@ class Amount(Request):
 
 
 class Line(Request):
+    """A row of the invoice. `quantity`, `unit_price` and `amount` are decimal strings; below zero for a discount."""
+
     description: Annotated[str, one_line(300)]
     quantity: Quantity = "1"
-    unit_price: Annotated[
-        Quantity | None, Field(description="In the invoice's currency; below zero for a discount.")
+    unit: Annotated[str, one_line(20), Field(examples=["kWh"])] = ""
+    unit_price: Annotated[Quantity | None, Field(description="In the invoice's currency, up to 6 decimals.")] = None
+    amount: Annotated[
+        LineAmount | None,
+        Field(description="With the decimals of the invoice's currency. Default: quantity times unit price, rounded."),
     ] = None
+
+    def total(self, currency: str) -> Money | None:
+        """The row's amount; None when nothing says it. Raises ValueError on decimals that are not the currency's."""
+        if self.amount is not None:
+            minor = Money.parse(self.amount.removeprefix("-"), currency).minor
+            return Money(-minor if self.amount[0] == "-" else minor, currency)
+        if self.unit_price is None:
+            return None
+        exact = Decimal(self.quantity) * Decimal(self.unit_price)
+        minor = int(exact.scaleb(decimals(currency)).quantize(Decimal(1), ROUND_HALF_UP))
+        if abs(minor) > MAX_MINOR:
+            raise ValueError("the amount is too large")
+        return Money(minor, currency)
+
+    def normal(self, currency: str) -> dict[str, Any]:
+        """The row as it is kept, with its total written out."""
+        total = self.total(currency)
+        return {
+            "description": self.description,
+            "quantity": self.quantity,
+            "unit": self.unit,
+            "unit_price": self.unit_price,
+            "amount_minor": None if total is None else total.minor,
+        }
 
 
 class Payer(Request):
@@ -116,9 +147,7 @@ class DeliveryStep(Request):
     """One channel of the plan; after `wait` without a receipt, or at once on a failure, the next step follows."""
 
     channel: Annotated[ChannelName, Field(examples=["sms"])]
-    wait: Annotated[
-        Wait | None, Field(description="`90s`, `30m`, `2h`, `1d`. Default: the biller's policy.", examples=["30m"])
-    ] = None
+    wait: Annotated[Wait | None, Field(description="`90s`, `30m`, `2h`, `1d`. Default: 10m.", examples=["30m"])] = None
 
     @property
     def wait_s(self) -> int | None:
@@ -152,6 +181,17 @@ class NewInvoice(Request):
     metadata: Metadata = {}
     deliver: Steps = None
     deliver_at: DeliverAt = None
+
+    @field_validator("lines")
+    @classmethod
+    def _in_the_currency(cls, lines: list[Line], info: ValidationInfo) -> list[Line]:
+        if (amount := info.data.get("amount")) is not None:
+            for place, line in enumerate(lines):
+                try:
+                    line.total(amount.currency)
+                except ValueError as error:
+                    raise refuse("not_an_amount", str(error), at=(place, "amount")) from None
+        return lines
 
     @field_validator("due_on")
     @classmethod
@@ -269,10 +309,9 @@ class InvoiceQuery(Request):
     status: Annotated[InvoiceStatus | None, Field(strict=False)] = None
     number: Annotated[Number | None, Field(description="Exactly this number.")] = None
     payer: Annotated[Reference | None, Field(description="The payer's `reference`.")] = None
-    due_before: Annotated[Day | None, Field(description="Due before this day.")] = None
-    due_after: Annotated[Day | None, Field(description="Due after this day.")] = None
-    created_before: Instant | None = None
-    created_after: Instant | None = None
+    due_before: Annotated[Day | None, Field(description="Due on this day or before.")] = None
+    due_after: Annotated[Day | None, Field(description="Due on this day or later.")] = None
+    created_after: Annotated[Instant | None, Field(description="Issued here at or after this instant.")] = None
     limit: Limit = 50
     cursor: Cursor = None
 
@@ -309,8 +348,11 @@ class ReplayQuery(Request):
     since: Annotated[Instant, Field(description="Push again every event that occurred at or after this instant.")]
 
 
-def steps_of(steps: list[DeliveryStep] | None, default_wait_s: int) -> list[Step] | None:
+DEFAULT_WAIT_S = 600
+
+
+def steps_of(steps: list[DeliveryStep] | None) -> list[Step] | None:
     """The plan as the services take it; None leaves it to the biller's policy."""
     if steps is None:
         return None
-    return [Step(step.channel, default_wait_s if step.wait_s is None else step.wait_s) for step in steps]
+    return [Step(step.channel, DEFAULT_WAIT_S if step.wait_s is None else step.wait_s) for step in steps]

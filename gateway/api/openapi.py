@@ -5,10 +5,11 @@ So the document cannot drift: the body and query models validate each request, a
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
@@ -36,16 +37,22 @@ class Returns:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A part of the path, or a header: what it means, and a pattern or an example of it."""
+    """A part of the path, or a header: what it means and which values it may have (`means` says it in words)."""
 
     description: str
-    pattern: str | None = None
-    example: str | None = None
-    longest: int | None = None
+    pattern: str
+    means: str
+    example: str
 
-    def schema(self) -> dict[str, Any]:
-        schema: dict[str, Any] = {"type": "string"}
-        return schema | ({"pattern": self.pattern} if self.pattern else {}) | ({"maxLength": self.longest} if self.longest else {})
+    def accepts(self, value: str) -> bool:
+        return re.fullmatch(self.pattern, value, re.ASCII) is not None
+
+    def shown(self) -> dict[str, Any]:
+        return {
+            "description": self.description,
+            "schema": {"type": "string", "pattern": f"^{self.pattern}$"},
+            "example": self.example,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +67,7 @@ class Operation:
     description: str
     handler: Callable[..., Awaitable[Any]]
     returns: Mapping[int, Returns]
-    scope: Scope | None
+    scope: Scope
     body: type[BaseModel] | None
     body_required: bool
     query: type[BaseModel] | None
@@ -75,11 +82,16 @@ class Operation:
     @property
     def all_problems(self) -> Sequence[Kind]:
         """Its own and those that follow from what it takes, by status."""
-        kinds = [*self.problems, errors.INTERNAL, errors.UNAVAILABLE]
-        if self.scope:
-            kinds += [errors.UNAUTHENTICATED, errors.MISSING_SCOPE, errors.RATE_LIMITED]
+        kinds = [*self.problems, errors.UNAUTHENTICATED, errors.MISSING_SCOPE, errors.RATE_LIMITED]
+        kinds += [errors.INTERNAL, errors.UNAVAILABLE]
         if self.body:
-            kinds += [errors.BAD_REQUEST, errors.INVALID_JSON, errors.INVALID_BODY, errors.TOO_SLOW, errors.BODY_TOO_LARGE]
+            kinds += [
+                errors.BAD_REQUEST,
+                errors.INVALID_JSON,
+                errors.INVALID_BODY,
+                errors.TOO_SLOW,
+                errors.BODY_TOO_LARGE,
+            ]
             kinds += [errors.UNSUPPORTED_MEDIA_TYPE]
         if self.query:
             kinds += [errors.INVALID_QUERY]
@@ -97,7 +109,7 @@ def operation(
     tag: str,
     summary: str,
     returns: Mapping[int, Returns],
-    scope: Scope | None = None,
+    scope: Scope,
     body: type[BaseModel] | None = None,
     body_required: bool = True,
     query: type[BaseModel] | None = None,
@@ -159,7 +171,7 @@ def document(operations: Sequence[Operation], about: About) -> dict[str, Any]:
         models += [(returned.model, "serialization") for returned in one.returns.values() if returned.model]
     unique = list(dict.fromkeys(models))
     references, definitions = models_json_schema(unique, ref_template=_DEFINED, schema_generator=_Schemas)
-    schemas = {model: reference for (model, _), reference in references.items()}
+    schemas: dict[type[BaseModel], Any] = {cast(Any, model): shown for (model, _), shown in references.items()}
 
     paths: dict[str, dict[str, Any]] = {}
     for one in operations:
@@ -180,9 +192,16 @@ def document(operations: Sequence[Operation], about: About) -> dict[str, Any]:
         "components": {
             "schemas": dict(sorted(definitions.get("$defs", {}).items())),
             "securitySchemes": {
-                "key": {"type": "http", "scheme": "bearer", "description": "`achit key create --biller NAME` makes a key and shows it once."}
+                "key": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "`achit key create --biller NAME` makes a key and shows it once.",
+                }
             },
-            "headers": {name: {"description": text, "schema": dict(schema)} for name, (text, schema) in _HEADERS.items()},
+            "responses": _problems(operations, schemas),
+            "headers": {
+                name: {"description": text, "schema": dict(schema)} for name, (text, schema) in _HEADERS.items()
+            },
         },
     }
 
@@ -203,15 +222,14 @@ def _operation(one: Operation, about: About, schemas: Mapping[type[BaseModel], A
     shown: dict[str, Any] = {"operationId": one.name, "tags": [one.tag], "summary": one.summary}
     if one.description:
         shown["description"] = one.description
-    if one.scope:
-        shown["x-scope"] = one.scope.value
-    else:
-        shown["security"] = []
+    shown["x-scope"] = one.scope.value
     parameters = [
-        {"name": name, "in": "path", "required": True} | _described(about.paths[name]) for name in one.path_parameters
+        {"name": name, "in": "path", "required": True} | about.paths[name].shown() for name in one.path_parameters
     ]
     parameters += _query(one.query) if one.query else []
-    parameters += [{"name": name, "in": "header", "required": False} | _described(what) for name, what in one.headers.items()]
+    parameters += [
+        {"name": name, "in": "header", "required": False} | what.shown() for name, what in one.headers.items()
+    ]
     if parameters:
         shown["parameters"] = parameters
     if one.body:
@@ -223,10 +241,6 @@ def _operation(one: Operation, about: About, schemas: Mapping[type[BaseModel], A
         shown["requestBody"] = {"required": one.body_required, "content": {JSON: content}}
     shown["responses"] = _responses(one, schemas)
     return shown
-
-
-def _described(what: Parameter) -> dict[str, Any]:
-    return {"description": what.description, "schema": what.schema()} | ({"example": what.example} if what.example else {})
 
 
 def _query(model: type[BaseModel]) -> list[dict[str, Any]]:
@@ -252,7 +266,7 @@ def _query(model: type[BaseModel]) -> list[dict[str, Any]]:
 def _responses(one: Operation, schemas: Mapping[type[BaseModel], Any]) -> dict[str, Any]:
     responses: dict[str, Any] = {}
     for status, returned in sorted(one.returns.items()):
-        response: dict[str, Any] = {"description": returned.description, "headers": _header_references(_RATE if one.scope else ())}
+        response: dict[str, Any] = {"description": returned.description, "headers": _header_references(_RATE)}
         response["headers"] |= {
             name: {"description": text, "schema": {"type": "string"}} for name, text in returned.headers.items()
         }
@@ -262,28 +276,40 @@ def _responses(one: Operation, schemas: Mapping[type[BaseModel], Any]) -> dict[s
             content = {"schema": schemas[returned.model]}
             response["content"] = {JSON: content | ({"example": returned.example} if returned.example else {})}
         responses[str(status)] = response
-    for kind in one.all_problems:
-        responses.setdefault(str(kind.status), _problems(one, kind.status, schemas))
+    for status, kinds in _by_status(one.all_problems).items():
+        responses.setdefault(str(status), {"$ref": f"#/components/responses/{_named(kinds)}"})
     return responses
+
+
+def _by_status(kinds: Sequence[Kind]) -> dict[int, tuple[Kind, ...]]:
+    return {status: tuple(group) for status, group in itertools.groupby(kinds, key=lambda kind: kind.status)}
+
+
+def _named(kinds: Sequence[Kind]) -> str:
+    return "-or-".join(kind.name for kind in kinds)
 
 
 _OWN_HEADERS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
 
 
-def _problems(one: Operation, status: int, schemas: Mapping[type[BaseModel], Any]) -> dict[str, Any]:
-    kinds = [kind for kind in one.all_problems if kind.status == status]
-    rate = _RATE if one.scope and status not in (401,) else ()
+def _problems(operations: Sequence[Operation], schemas: Mapping[type[BaseModel], Any]) -> dict[str, Any]:
+    """Every set of problems that shares a status in some operation, as one response to refer to."""
+    sets = {kinds: status for one in operations for status, kinds in _by_status(one.all_problems).items()}
     return {
-        "description": " ".join(f"`{kind.name}`: {kind.title}. {kind.remedy}" for kind in kinds),
-        "headers": _header_references((*_OWN_HEADERS.get(status, ()), *rate)),
-        "content": {
-            MEDIA_TYPE: {
-                "schema": schemas[Problem],
-                "examples": {
-                    kind.name: {"value": {"type": kind.type, "title": kind.title, "status": kind.status}} for kind in kinds
-                },
-            }
-        },
+        _named(kinds): {
+            "description": " ".join(f"`{kind.name}`: {kind.title}. {kind.remedy}" for kind in kinds),
+            "headers": _header_references((*_OWN_HEADERS.get(status, ()), *(() if status == 401 else _RATE))),
+            "content": {
+                MEDIA_TYPE: {
+                    "schema": schemas[Problem],
+                    "examples": {
+                        kind.name: {"value": {"type": kind.type, "title": kind.title, "status": kind.status}}
+                        for kind in kinds
+                    },
+                }
+            },
+        }
+        for kinds, status in sorted(sets.items(), key=lambda entry: (entry[1], _named(entry[0])))
     }
 
 

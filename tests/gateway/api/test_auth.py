@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from gateway.api.auth import Authenticator, KeyRecord
+from gateway.api.auth import Authenticator
 from gateway.api.errors import Refusal
 from gateway.domain import keys
 from gateway.domain.keys import Scope
+from gateway.store.billers import KeyRow
 from gateway.testing.clock import START
 
 SECRET = "s" * 32
@@ -21,13 +22,13 @@ class Store:
 
     def __init__(self, last_used_at: datetime | None = None) -> None:
         self.records = {
-            7: KeyRecord(7, 3, keys.fingerprint(SECRET), frozenset({Scope.READ, Scope.WRITE}), last_used_at),
-            8: KeyRecord(8, 4, keys.fingerprint("t" * 32), frozenset({Scope.READ}), None),
+            7: KeyRow(7, 3, "erp", keys.fingerprint(SECRET), ["read", "write"], START, last_used_at, None),
+            8: KeyRow(8, 4, "report", keys.fingerprint("t" * 32), ["read"], START, None, None),
         }
         self.found: list[int] = []
         self.used: list[tuple[int, datetime]] = []
 
-    async def find(self, key_id: int) -> KeyRecord | None:
+    async def find(self, key_id: int) -> KeyRow | None:
         self.found.append(key_id)
         return self.records.get(key_id)
 

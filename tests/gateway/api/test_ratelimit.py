@@ -71,9 +71,7 @@ def test_one_ipv6_subscriber_is_one_address() -> None:
 
 
 @given(st.ip_addresses(v=6), st.ip_addresses(v=6))
-def test_ipv6_addresses_are_counted_by_their_64(
-    one: ipaddress.IPv6Address, other: ipaddress.IPv6Address
-) -> None:
+def test_ipv6_addresses_are_counted_by_their_64(one: ipaddress.IPv6Address, other: ipaddress.IPv6Address) -> None:
     for second in (other, ipaddress.IPv6Address(int(one) >> 64 << 64 | int(other) & (2**64 - 1))):
         limits = AddressLimiter(Rate(60, 1))
         limits.failed(str(one), 0.0)

@@ -88,13 +88,16 @@ def test_no_text_breaks_the_phone_reader(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"), [("ro", "ro"), ("RO-ro", "ro-RO"), ("en-gb", "en-GB"), ("zh-hant-tw", "zh-Hant-TW"), ("sr-Latn", "sr-Latn")]
+    ("text", "expected"),
+    [("ro", "ro"), ("RO-ro", "ro-RO"), ("en-gb", "en-GB"), ("zh-hant-tw", "zh-Hant-TW"), ("sr-Latn", "sr-Latn")],
 )
 def test_locale_has_one_spelling(text: str, expected: str) -> None:
     assert normalise_locale(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "r", "romanian", "ro_RO", "ro-", "-ro", "ro RO", "../ro", "ro-" + "a" * 9, "ro" + "-ab" * 20])
+@pytest.mark.parametrize(
+    "text", ["", "r", "romanian", "ro_RO", "ro-", "-ro", "ro RO", "../ro", "ro-" + "a" * 9, "ro" + "-ab" * 20]
+)
 def test_what_is_no_locale_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         normalise_locale(text)

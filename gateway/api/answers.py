@@ -1,0 +1,247 @@
+"""What the biller API answers, as schemas. They document; `shapes` builds the bodies by hand, and the tests hold it to these."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from gateway.domain.deliveries import DeliveryState, MessageKind
+from gateway.domain.events import EventType
+from gateway.domain.invoices import IconState, InvoiceStatus
+from gateway.domain.payments import AttemptStatus
+
+
+class Answer(BaseModel):
+    """Receivers ignore fields that they do not know: more may come."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+
+InvoiceId = Annotated[str, Field(pattern="^inv_[0-9A-Za-z]{7,10}$", examples=["inv_000004C"])]
+
+
+class Sum(Answer):
+    """A decimal string with the decimals of its currency, and an ISO 4217 code."""
+
+    value: Annotated[str, Field(pattern=r"^-?(0|[1-9][0-9]{0,15})(\.[0-9]{2,3})?$", examples=["123.45"])]
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$", examples=["RON"])]
+
+
+class LineShown(Answer):
+    description: str
+    quantity: str
+    unit: str
+    unit_price: str | None
+    amount: str | None
+
+
+class PayerShown(Answer):
+    """As this invoice named them, each contact point in its one spelling."""
+
+    reference: str
+    name: str
+    email: str | None
+    phone: Annotated[str | None, Field(description="E.164.")]
+    telegram: str | None
+    whatsapp: str | None
+    locale: str | None
+    time_zone: str | None
+
+
+class Pictures(Answer):
+    svg: Annotated[str, Field(json_schema_extra={"format": "uri"})]
+    png: Annotated[str, Field(json_schema_extra={"format": "uri"})]
+
+
+class Snippets(Answer):
+    """HTML for your own portal or app; every value in it is escaped."""
+
+    pay_button: str
+    status_icon: str
+
+
+class DeliveryShown(Answer):
+    """One message to the payer over one channel."""
+
+    id: Annotated[str, Field(pattern="^dlv_[0-9A-Za-z]{7,10}$")]
+    kind: MessageKind
+    channel: str
+    address: str
+    status: DeliveryState
+    code: Annotated[str | None, Field(description="The vendor's reason of a failure.")]
+    segments: Annotated[int, Field(description="Parts of an SMS that were billed; 0 for other channels.")]
+    due_at: datetime
+    sent_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class DeliveryList(Answer):
+    items: list[DeliveryShown]
+
+
+class PaymentShown(Answer):
+    """One try to pay through a provider (`pay_`), or money received elsewhere (`upd_`)."""
+
+    id: Annotated[str, Field(pattern="^(pay|upd)_[0-9A-Za-z]{7,10}$")]
+    status: AttemptStatus
+    source: Annotated[str, Field(description="Your provider account, or where money was received elsewhere.")]
+    method: str | None
+    amount: Annotated[Sum, Field(description="What was asked.")]
+    received: Annotated[Sum, Field(description="What came in, less what was taken back.")]
+    reference: str | None
+    received_on: date | None
+    reason: Annotated[str | None, Field(description="Why it was declined.")]
+    note: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class RefundShown(Answer):
+    """Money that is to go back to the payer."""
+
+    id: Annotated[str, Field(pattern="^rfd_[0-9A-Za-z]{7,10}$")]
+    state: Literal["due", "done"]
+    reason: Literal["duplicate", "overpaid", "void"]
+    amount: Sum
+    created_at: datetime
+
+
+class Invoice(Answer):
+    """An invoice with all that hangs on it. The same shape is in every event."""
+
+    id: InvoiceId
+    number: str
+    status: InvoiceStatus
+    icon: Annotated[IconState, Field(description="What the status icon shows now.")]
+    amount: Sum
+    paid: Sum
+    outstanding: Sum
+    issued_on: date
+    due_on: date
+    description: str
+    lines: list[LineShown]
+    document_url: str | None
+    payer: PayerShown
+    metadata: dict[str, str]
+    pay_url: Annotated[str, Field(json_schema_extra={"format": "uri"})]
+    icon_url: Pictures
+    qr_url: Pictures
+    html: Snippets
+    deliveries: list[DeliveryShown]
+    payments: list[PaymentShown]
+    refunds: list[RefundShown]
+    sequence: Annotated[int, Field(ge=0, description="Rises with every event of this invoice.")]
+    created_at: datetime
+    updated_at: datetime
+    settled_at: datetime | None
+
+
+class InvoicePage(Answer):
+    """`next_cursor` is null on the last page."""
+
+    items: list[Invoice]
+    next_cursor: str | None
+
+
+class Event(Answer):
+    """A fact, committed with the change that it reports."""
+
+    id: Annotated[str, Field(pattern="^evt_[0-9A-Za-z]{7,10}$", examples=["evt_000004C"])]
+    type: Annotated[
+        str, Field(description="One of the types listed; more may come.", examples=[EventType.INVOICE_PAID.value])
+    ]
+    sequence: Annotated[int, Field(ge=1, description="Numbers your events without gaps.")]
+    invoice_sequence: Annotated[int | None, Field(ge=1, description="Numbers the invoice's events without gaps.")]
+    occurred_at: datetime
+    data: Annotated[dict[str, Any], Field(description="What the type adds.")]
+    invoice: Annotated[Invoice | None, Field(description="As it is when the event is sent, not as it was.")]
+
+
+class EventPage(Answer):
+    """`next_after` is the `after` of the next call; it is what was asked when there is nothing new."""
+
+    items: list[Event]
+    next_after: int
+
+
+class PushEndpoint(Answer):
+    id: Annotated[str, Field(pattern="^pep_[0-9A-Za-z]{7,10}$")]
+    url: str
+    events: list[str]
+    enabled: bool
+    disabled_reason: str | None
+    sequence: Annotated[int, Field(ge=0, description="Every event up to this `sequence` is done with here.")]
+    created_at: datetime
+    updated_at: datetime
+
+
+class PushEndpointWithSecret(PushEndpoint):
+    secret: Annotated[str, Field(description="Verifies the signatures. Shown this once.", examples=["whsec_…"])]
+
+
+class PushEndpointList(Answer):
+    items: list[PushEndpoint]
+
+
+class PushTry(Answer):
+    """One call to your endpoint. `code` is its HTTP status, absent when there was no answer."""
+
+    at: datetime
+    code: int | None
+    ms: int
+    error: str | None
+
+
+class Push(Answer):
+    """One event on its way to one endpoint, with every try."""
+
+    id: Annotated[str, Field(pattern="^psh_[0-9A-Za-z]{7,10}$")]
+    endpoint: str
+    event: str
+    event_type: str
+    sequence: int
+    state: Literal["waiting", "delivered", "dead"]
+    tries: int
+    next_at: datetime | None
+    delivered_at: datetime | None
+    created_at: datetime
+    log: list[PushTry]
+
+
+class PushPage(Answer):
+    items: list[Push]
+    next_cursor: str | None
+
+
+class ReplayedPush(Answer):
+    id: str
+    event: str
+    state: Literal["waiting", "delivered", "dead"]
+
+
+class Replayed(Answer):
+    count: Annotated[int, Field(ge=0, description="How many events will be pushed again.")]
+
+
+class FaultShown(Answer):
+    path: Annotated[str, Field(description="In the body, or a parameter's name; empty for the body as a whole.")]
+    code: Annotated[str, Field(description="Stable, for programs.")]
+    message: str
+
+
+class Problem(BaseModel):
+    """RFC 9457. `type` is stable and leads to an explanation."""
+
+    model_config = ConfigDict(strict=True, extra="allow")
+
+    type: Annotated[str, Field(json_schema_extra={"format": "uri-reference"}, examples=["/problems/invalid-body"])]
+    title: str
+    status: Annotated[int, Field(ge=400, le=599)]
+    detail: str | None = None
+    errors: list[FaultShown] | None = None
+    correlation_id: Annotated[
+        str | None, Field(description="Of a fault of ours: the operator finds it in the log.")
+    ] = None

@@ -11,9 +11,9 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from gateway.clock import Clock
+from gateway.services.context import Context
 from gateway.store import outbox
-from gateway.store.database import Database, StoreUnavailable
+from gateway.store.database import StoreUnavailable
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
@@ -95,8 +95,9 @@ class _Tasks:
         yield age
 
 
-def operations_app(db: Database, clock: Clock, metrics: Metrics) -> web.Application:
-    """`/healthz`, `/readyz` and `/metrics`. Keep this listener private: it asks for no key."""
+def routes(ctx: Context, metrics: Metrics | None = None) -> list[web.RouteDef]:
+    """`/healthz`, `/readyz` and `/metrics`. Keep their listener private: it asks for no key."""
+    db = ctx.db
 
     async def healthz(request: web.Request) -> web.Response:
         return _said({"status": "alive"})
@@ -111,19 +112,12 @@ def operations_app(db: Database, clock: Clock, metrics: Metrics) -> web.Applicat
         return _said({"status": "ready"})
 
     async def numbers(request: web.Request) -> web.Response:
-        counts = await db.read(outbox.counts)
         tasks = CollectorRegistry()
-        tasks.register(_Tasks(counts, clock.now()))
-        ours = generate_latest(tasks).removesuffix(b"# EOF\n")
-        return web.Response(
-            body=ours + generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
-        )
+        tasks.register(_Tasks(await db.read(outbox.counts), ctx.clock.now()))
+        body = generate_latest(tasks) + (generate_latest(metrics.registry) if metrics else b"")
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
-    app = web.Application()
-    app.router.add_get("/healthz", healthz)
-    app.router.add_get("/readyz", readyz)
-    app.router.add_get("/metrics", numbers)
-    return app
+    return [web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", numbers)]
 
 
 def _said(body: dict[str, str], status: int = 200) -> web.Response:

@@ -97,8 +97,8 @@ class Streams:
     def __len__(self) -> int:
         return len(self._tasks)
 
-    async def close(self, app: object = None) -> None:
-        """Ends every stream; fits `Application.on_shutdown`."""
+    def close(self) -> None:
+        """Ends every stream; for the shutdown, which would wait for them."""
         for task in self._tasks:
             task.cancel()
 

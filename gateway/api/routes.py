@@ -89,8 +89,8 @@ def api_document(public_url: str) -> dict[str, Any]:
     )
 
 
-def add_biller_api(app: web.Application, edge: Edge) -> None:
-    """Puts the API and its documentation on `app`, which has the `problems` middleware and serves `/static`."""
+def biller_routes(edge: Edge) -> list[web.RouteDef]:
+    """The API, its document and its documentation. The application they go on has the `problems` middleware."""
     api = api_document(edge.context.public_url)
     written = orjson.dumps(api)
     tag = f'"{hashlib.sha256(written).hexdigest()[:20]}"'
@@ -102,9 +102,9 @@ def add_biller_api(app: web.Application, edge: Edge) -> None:
             return web.Response(status=304, headers=headers)
         return web.Response(body=written, headers=headers)
 
-    for operation in OPERATIONS:
-        app.router.add_route(operation.method, operation.path, endpoint(operation, edge))
-    app.router.add_get("/v1/openapi.json", openapi)
-    app.router.add_get("/docs", docs.get)
-    app.router.add_get("/problems/{name}", docs.problem)
-    app.on_shutdown.append(edge.streams.close)
+    return [
+        *(web.route(one.method, one.path, endpoint(one, edge)) for one in OPERATIONS),
+        web.get("/v1/openapi.json", openapi),
+        web.get("/docs", docs.get),
+        web.get("/problems/{name}", docs.problem),
+    ]

@@ -166,5 +166,5 @@ def _decoded(part: Mail) -> str:
         return ""
     try:
         return raw.decode(part.get_content_charset() or "utf-8", "replace")
-    except LookupError:
+    except (LookupError, ValueError):  # no such codec, or one that is not for texts
         return raw.decode("utf-8", "replace")

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import format_datetime
-from hmac import compare_digest
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -76,6 +75,7 @@ class TwilioStandIn(HttpStandIn):
         self.requests: Arrivals[Mapping[str, str]] = Arrivals()
         self.answers: Arrivals[Mapping[str, Any]] = Arrivals()
         self.unsubscribed: set[str] = set()
+        self.api_keys: dict[str, str] = {}
         self.retry_after_s: int | None = None
         self._current: dict[str, Sms] = {}
         self._sids = 0
@@ -227,9 +227,9 @@ class TwilioStandIn(HttpStandIn):
         return self._answer(self._shown(message))
 
     def _refuse_caller(self, request: web.Request) -> web.Response | None:
-        expected = "Basic " + base64.b64encode(f"{self.account_sid}:{self.auth_token}".encode()).decode()
-        given = request.headers.get("Authorization", "")
-        if not compare_digest(expected.encode(), given.encode()) or request.match_info["account"] != self.account_sid:
+        logins = {self.account_sid: self.auth_token, **self.api_keys}
+        known = {"Basic " + base64.b64encode(f"{name}:{word}".encode()).decode() for name, word in logins.items()}
+        if request.headers.get("Authorization") not in known or request.match_info["account"] != self.account_sid:
             return _error(401, 20003, "Authenticate")
         return None
 

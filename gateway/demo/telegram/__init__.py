@@ -49,7 +49,7 @@ class TelegramStandIn(HttpStandIn):
         self.calls: Arrivals[Call] = Arrivals()
         self.updates: Arrivals[Mapping[str, Any]] = Arrivals()
         self.retry_after_s = 3
-        self._retry_s = retry_s
+        self.retry_s = retry_s
         self._turn = asyncio.Lock()
 
     @property
@@ -135,7 +135,7 @@ class TelegramStandIn(HttpStandIn):
         body = json.dumps(update).encode()
         async with self._turn:
             status = await self._post(self.api.webhook_url, body, headers)
-            for wait_s in self._retry_s:
+            for wait_s in self.retry_s:
                 if 200 <= status < 300:
                     break
                 await asyncio.sleep(wait_s)

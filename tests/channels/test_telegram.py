@@ -1,0 +1,369 @@
+"""What is special about Telegram: deep links, buttons, blocks, edits, a token in every URL."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from channels.telegram import CHANNEL, Settings
+from gateway.demo import standin
+from gateway.ports.channel import Button, InboundMessage
+from gateway.ports.errors import InvalidSignature, OutcomeUnknown, Rejected, RetryLater
+from gateway.ports.http import HttpResponse
+from gateway.ports.values import Secret, WebhookRequest
+from gateway.testing.channel_steps import a_message, parsed, sent
+from tests.channels.telegram_bench import PAYER, TelegramBench, open_bench, update
+
+BUTTONS = (Button("Plătește", url="https://pay.example.ro/p/abc"), Button("Mai târziu", data="later:inv_1"))
+AT = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+CHAT = {"id": PAYER, "type": "private", "first_name": "Ana"}
+USER = {"id": PAYER, "is_bot": False, "first_name": "Ana"}
+
+
+class Answers:
+    """An HttpClient whose vendor always says the same."""
+
+    def __init__(self, answer: HttpResponse) -> None:
+        self.answer = answer
+
+    async def request(self, *_: Any, **__: Any) -> HttpResponse:
+        return self.answer
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[TelegramBench]:
+    async with open_bench() as bench:
+        yield bench
+
+
+async def one(bench: TelegramBench, body: bytes) -> InboundMessage:
+    (event,) = await parsed(bench, body)
+    assert isinstance(event, InboundMessage)
+    return event
+
+
+def message(text: str | None = "da", **changes: Any) -> dict[str, Any]:
+    return {"message_id": 7, "date": int(AT.timestamp()), "chat": CHAT, "from": USER, "text": text, **changes}
+
+
+class TestSend:
+    async def test_buttons_are_one_a_row(self, bench: TelegramBench) -> None:
+        await bench.channel().send(a_message(bench, buttons=BUTTONS))
+
+        assert [(button.text, button.url, button.data) for button in bench.telegram.messages[0].buttons] == [
+            ("Plătește", "https://pay.example.ro/p/abc", None),
+            ("Mai târziu", None, "later:inv_1"),
+        ]
+        (call,) = bench.telegram.calls
+        assert [len(row) for row in call.parameters["reply_markup"]["inline_keyboard"]] == [1, 1]
+
+    async def test_text_is_not_formatted(self, bench: TelegramBench) -> None:
+        text = "<b>*_[x](y)_* & `z`"
+        await bench.channel().send(a_message(bench, text=text))
+
+        assert list(bench.taken()) == [text]
+        assert "parse_mode" not in bench.telegram.calls[0].parameters
+
+    async def test_data_over_64_bytes_is_the_vendors_to_refuse(self, bench: TelegramBench) -> None:
+        with pytest.raises(Rejected) as refusal:
+            await bench.channel().send(a_message(bench, buttons=[Button("x", data="ă" * 33)]))
+
+        assert not refusal.value.unreachable
+
+    @pytest.mark.parametrize(
+        ("prepare", "code"),
+        [
+            (lambda bench: bench.telegram.join(5), "403"),  # has not pressed Start
+            (lambda bench: None, "400"),  # chat not found
+        ],
+    )
+    async def test_who_cannot_be_written_to_is_unreachable(self, bench: TelegramBench, prepare: Any, code: str) -> None:
+        prepare(bench)
+        with pytest.raises(Rejected) as refusal:
+            await bench.channel().send(a_message(bench, to="5"))
+
+        assert (refusal.value.code, refusal.value.unreachable) == (code, True)
+
+    async def test_wish_to_wait_is_honoured(self, bench: TelegramBench) -> None:
+        bench.telegram.fault = standin.Fault.THROTTLED
+        bench.telegram.retry_after_s = 41
+        with pytest.raises(RetryLater) as raised:
+            await sent(bench)
+
+        assert raised.value.after_s == 41
+
+    @pytest.mark.parametrize(
+        ("status", "body", "error"),
+        [
+            (400, {"ok": False, "error_code": 400, "description": "Bad Request: message text is empty"}, Rejected),
+            (401, {"ok": False, "error_code": 401, "description": "Unauthorized"}, Rejected),
+            (404, {"ok": False, "error_code": 404, "description": "Not Found"}, Rejected),
+            (409, {"ok": False, "error_code": 409, "description": "Conflict: x"}, Rejected),
+            (400, {"ok": False, "description": "x", "parameters": {"migrate_to_chat_id": 9}}, Rejected),
+            (500, {"ok": False, "error_code": 500, "description": "Internal Server Error"}, OutcomeUnknown),
+            (500, "<html>oops</html>", OutcomeUnknown),
+            (200, "<html>oops</html>", OutcomeUnknown),
+            (200, "[]", OutcomeUnknown),
+            (200, {}, OutcomeUnknown),
+            (200, {"ok": True, "result": True}, OutcomeUnknown),
+            (200, {"ok": True, "result": {"message_id": 1}}, OutcomeUnknown),
+        ],
+    )
+    async def test_what_each_answer_means(
+        self, bench: TelegramBench, status: int, body: Any, error: type[Exception]
+    ) -> None:
+        raw = body if isinstance(body, str) else json.dumps(body)
+        channel = CHANNEL.create(bench.settings, Answers(HttpResponse(status, {}, raw.encode())))
+        with pytest.raises(error):
+            await channel.send(a_message(bench))
+
+
+class TestEdit:
+    async def test_text_and_buttons_are_replaced(self, bench: TelegramBench) -> None:
+        result = await bench.channel().send(a_message(bench, buttons=BUTTONS))
+        await bench.channel().edit(result.external_id, a_message(bench, text="Achitat ✓"))
+
+        (edited,) = bench.telegram.edits
+        assert (edited.text, list(edited.buttons), edited.edited) == ("Achitat ✓", [], True)
+        assert len(bench.telegram.messages) == 1
+
+    async def test_lost_answer_to_an_edit_is_tried_again(self, bench: TelegramBench) -> None:
+        """To edit twice is to edit once, so nothing is unknown."""
+        result = await sent(bench)
+        bench.telegram.fault = standin.Fault.LOSE_ANSWER
+        with pytest.raises(RetryLater):
+            await bench.channel(patience_s=0.3).edit(result.external_id, a_message(bench, text="Achitat"))
+        bench.telegram.fault = None
+        await bench.channel().edit(result.external_id, a_message(bench, text="Achitat"))
+
+        assert len(bench.telegram.edits) == 1
+
+    async def test_edit_in_a_blocked_chat_is_refused(self, bench: TelegramBench) -> None:
+        result = await sent(bench)
+        bench.telegram.api.people[PAYER].blocked = True
+        with pytest.raises(Rejected):
+            await bench.channel().edit(result.external_id, a_message(bench, text="Achitat"))
+
+
+class TestUpdates:
+    @pytest.mark.parametrize(
+        ("text", "token"),
+        [
+            ("/start a-B_9", "a-B_9"),
+            ("/start@achit_demo_bot a-B_9", "a-B_9"),
+            ("/start " + "x" * 64, "x" * 64),
+            ("/start " + "x" * 65, None),
+            ("/start", None),
+            ("/start a b", None),
+            ("/started abc", None),
+            ("start abc", None),
+            ("/start ăbc", None),
+        ],
+    )
+    async def test_deep_link(self, bench: TelegramBench, text: str, token: str | None) -> None:
+        event = await one(bench, update(1, message=message(text)))
+
+        assert (event.start_token, event.text, event.address) == (token, text, str(PAYER))
+
+    async def test_message(self, bench: TelegramBench) -> None:
+        assert await one(bench, update(42, message=message("Plătesc vineri"))) == InboundMessage(
+            event_id="42",
+            external_id=f"{PAYER}:7",
+            address=str(PAYER),
+            text="Plătesc vineri",
+            occurred_at=AT,
+        )
+
+    async def test_button(self, bench: TelegramBench) -> None:
+        query = {"id": "9", "from": USER, "chat_instance": "1", "data": "later:inv_1", "message": message()}
+
+        assert await one(bench, update(43, callback_query=query)) == InboundMessage(
+            event_id="43",
+            external_id=f"{PAYER}:7",
+            address=str(PAYER),
+            text="",
+            occurred_at=bench.clock.now(),
+            button="later:inv_1",
+        )
+
+    async def test_button_under_a_message_too_old_to_see(self, bench: TelegramBench) -> None:
+        old = {"message_id": 7, "date": 0, "chat": CHAT}
+        query = {"id": "9", "from": USER, "chat_instance": "1", "data": "later", "message": old}
+
+        assert (await one(bench, update(43, callback_query=query))).external_id == f"{PAYER}:7"
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            {"message": message(chat={"id": -100, "type": "group", "title": "x"})},
+            {"message": message(text=None, photo=[{"file_id": "x", "file_unique_id": "y", "width": 1, "height": 1}])},
+            {"edited_message": message()},
+            {"channel_post": message(chat={"id": -100, "type": "channel", "title": "x"})},
+            {"poll_of_tomorrow": {"x": 1}},
+            {},
+        ],
+    )
+    async def test_what_is_of_no_interest(self, bench: TelegramBench, content: dict[str, Any]) -> None:
+        assert await parsed(bench, update(1, **content)) == ()
+
+    async def test_caption_counts_as_text(self, bench: TelegramBench) -> None:
+        photo = [{"file_id": "x", "file_unique_id": "y", "width": 1, "height": 1}]
+
+        assert (await one(bench, update(1, message=message(text=None, photo=photo, caption="dovada")))).text == "dovada"
+
+
+class TestStandIn:
+    """The demo's Bot API, with a webhook of the gateway's kind behind it, over HTTP."""
+
+    @pytest.fixture
+    async def hook(self, bench: TelegramBench) -> AsyncIterator[list[InboundMessage]]:
+        events: list[Any] = []
+        channel = bench.channel()
+
+        async def receive(request: web.Request) -> web.Response:
+            if self.failures:
+                return web.Response(status=self.failures.pop())
+            headers = {name.lower(): value for name, value in request.headers.items()}
+            webhook = WebhookRequest(await request.read(), headers, str(request.url), bench.clock.now())
+            try:
+                events.extend(await channel.parse_webhook(webhook))
+            except InvalidSignature:
+                return web.Response(status=401)
+            return web.Response(body=CHANNEL.acknowledge[0], content_type=CHANNEL.acknowledge[1])
+
+        self.failures: list[int] = []
+        app = web.Application()
+        app.router.add_post("/hook", receive)
+        async with TestServer(app, host="127.0.0.1") as server:
+            await channel.register(str(server.make_url("/hook")))
+            yield events
+
+    async def test_register_sets_url_secret_and_updates(self, bench: TelegramBench, hook: list[InboundMessage]) -> None:
+        (call,) = bench.telegram.calls
+
+        assert call.method == "setWebhook"
+        assert call.parameters["secret_token"] == "secret-of-the-present"
+        assert call.parameters["allowed_updates"] == ["message", "callback_query", "my_chat_member"]
+        assert bench.telegram.api.webhook_url.endswith("/hook")
+
+    async def test_register_says_when_telegram_refuses(self, bench: TelegramBench) -> None:
+        with pytest.raises(Rejected):
+            await bench.channel().register("http://pay.example.ro/hook")
+
+    async def test_payer_binds_writes_presses_blocks_and_returns(
+        self, bench: TelegramBench, hook: list[InboundMessage]
+    ) -> None:
+        telegram = bench.telegram
+        assert await telegram.start_chat(77, "single-use") == 200
+        await bench.channel().send(a_message(bench, to="77", buttons=BUTTONS))
+        await telegram.write(77, "bună")
+        await telegram.press(77, "later:inv_1")
+        await telegram.block(77)
+        with pytest.raises(Rejected) as refusal:
+            await bench.channel().send(a_message(bench, to="77"))
+        await telegram.unblock(77)
+        await bench.channel().send(a_message(bench, to="77"))
+
+        assert refusal.value.unreachable
+        assert [(event.text, event.start_token, event.button, event.stop, event.start) for event in hook] == [
+            ("", None, None, False, True),
+            ("/start single-use", "single-use", None, False, False),
+            ("bună", None, None, False, False),
+            ("", None, "later:inv_1", False, False),
+            ("", None, None, True, False),
+            ("", None, None, False, True),
+        ]
+        assert {event.address for event in hook} == {"77"}
+        assert len({event.event_id for event in hook}) == len(hook)
+        assert len(telegram.api.answered) == 1, "the button's spinner stops"
+
+    async def test_button_is_kept_when_its_spinner_cannot_be_stopped(
+        self, bench: TelegramBench, hook: list[InboundMessage]
+    ) -> None:
+        await bench.channel().send(a_message(bench, buttons=BUTTONS))
+        for fault in (standin.Fault.BROKEN, standin.Fault.THROTTLED):
+            bench.telegram.fault = fault
+            assert await bench.telegram.press(PAYER, "later:inv_1") == 200
+
+        assert [event.button for event in hook] == ["later:inv_1"] * 2
+
+    async def test_update_is_sent_again_until_it_is_taken(
+        self, bench: TelegramBench, hook: list[InboundMessage]
+    ) -> None:
+        bench.telegram.retry_s = (0.0, 0.0)
+        self.failures = [500, 503]
+        assert await bench.telegram.write(PAYER, "unu") == 200
+        self.failures = [500, 500, 500]
+        assert await bench.telegram.write(PAYER, "doi") == 500
+
+        assert [event.text for event in hook] == ["unu"]
+
+    async def test_wrong_secret_is_refused(self, bench: TelegramBench, hook: list[InboundMessage]) -> None:
+        bench.telegram.api.webhook_secret = "not-ours"
+
+        assert await bench.telegram.write(PAYER, "da") == 401
+        assert hook == []
+
+    async def test_press_needs_a_button(self, bench: TelegramBench) -> None:
+        with pytest.raises(LookupError):
+            await bench.telegram.press(PAYER, "none")
+
+    @pytest.mark.parametrize(
+        ("method", "parameters", "status"),
+        [
+            ("getMe", {}, 200),
+            ("sendMessage", {"chat_id": PAYER, "text": "da"}, 200),
+            ("sendMessage", {"chat_id": PAYER, "text": ""}, 400),
+            ("sendMessage", {"chat_id": PAYER, "text": "x" * 4097}, 400),
+            ("sendMessage", {"text": "da"}, 400),
+            ("sendMessage", {"chat_id": 5, "text": "da"}, 400),
+            ("editMessageText", {"chat_id": PAYER, "message_id": 999, "text": "da"}, 400),
+            ("answerCallbackQuery", {"callback_query_id": "unknown"}, 400),
+            ("setWebhook", {"url": "https://x.ro/h", "secret_token": "no spaces"}, 400),
+            ("setWebhook", {"url": "https://x.ro/h", "allowed_updates": ["everything"]}, 400),
+            ("setWebhook", {"url": ""}, 200),
+            ("deleteWebhook", {}, 200),
+            ("getWebhookInfo", {}, 200),
+            ("setMyCommands", {"commands": [{"command": "sold", "description": "Cât am de plată"}]}, 200),
+            ("setMyCommands", {"commands": [{"command": "Sold!", "description": "x"}]}, 400),
+            ("setMyCommands", {"commands": [{"command": "sold", "description": ""}]}, 400),
+            ("sendRocket", {}, 404),
+        ],
+    )
+    async def test_it_checks_what_it_is_sent(
+        self, bench: TelegramBench, method: str, parameters: dict[str, Any], status: int
+    ) -> None:
+        answer = await bench.http.request(
+            "POST",
+            f"{bench.telegram.url}/bot{bench.telegram.token}/{method}",
+            headers={"Content-Type": "application/json"},
+            body=json.dumps(parameters).encode(),
+            submits=False,
+        )
+        body = json.loads(answer.body)
+
+        assert (answer.status, body["ok"]) == (status, status == 200)
+        assert status == 200 or (body["error_code"] == status and body["description"])
+
+    async def test_it_checks_the_token(self, bench: TelegramBench) -> None:
+        answer = await bench.http.request("POST", f"{bench.telegram.url}/bot1:x/getMe", submits=False)
+
+        assert answer.status == 401
+
+
+def test_settings_name_what_is_wrong() -> None:
+    with pytest.raises(ValueError, match="webhook_secret"):
+        Settings(bot_token=Secret("1:x"), webhook_secret=Secret("no spaces"))
+
+
+def test_plugin_is_honest() -> None:
+    assert (CHANNEL.name, CHANNEL.address) == ("telegram", "chat")
+    assert (CHANNEL.edits, CHANNEL.replies, CHANNEL.receipts, CHANNEL.finds_sent) == (True, True, False, False)
+    assert replace(CHANNEL.limits, text=1).per_second < 30, "Telegram's own limit"

@@ -29,7 +29,7 @@ _TWO_DECIMALS = _codes(
 )
 CURRENCIES = frozenset((*_DECIMALS, *_TWO_DECIMALS))
 
-MAX_MINOR = 10**15  # a thousand billion lei in bani: beyond any invoice, inside BIGINT and exact in JSON's 2**53
+MAX_MINOR = 10**15  # ten thousand billion lei in bani: beyond any invoice, inside BIGINT and exact in JSON's 2**53
 _AMOUNT = re.compile(r"(0|[1-9][0-9]{0,15})(?:\.([0-9]{1,3}))?", re.ASCII)
 
 

@@ -273,7 +273,7 @@ class TwilioStandIn(HttpStandIn):
             "account_sid": self.account_sid,
             "messaging_service_sid": current.service_sid,
             "to": current.to,
-            "from": current.sender,
+            "from": None if current.service_sid and unsent else current.sender,
             "body": current.body,
             "status": current.status,
             "direction": current.direction,

@@ -17,6 +17,7 @@ import structlog
 from aiohttp import web
 
 from gateway.api.application import operations_application, public_application
+from gateway.api.health import Metrics
 from gateway.clock import Clock, SystemClock
 from gateway.config import Config
 from gateway.config.server import Listen
@@ -128,12 +129,13 @@ async def running(
         open_context(config, clock=clock, registry=registry, public_url=public_url) as ctx,
         contextlib.AsyncExitStack() as stack,
     ):
+        metrics = Metrics()
         url = operations_url = ""
         if "web" in roles:
-            public = public_application(ctx, config)
+            public = public_application(ctx, config, metrics)
             url = await _listen(stack, public, config.server.listen, sockets and sockets[0])
         worker = Worker(ctx, worker_name()) if "worker" in roles else None
-        operations = operations_application(ctx, config, worker)
+        operations = operations_application(ctx, metrics)
         operations_url = await _listen(stack, operations, config.server.operations_listen, sockets and sockets[1])
         if worker is not None:
             work = asyncio.create_task(worker.run(), name="worker")

@@ -1,0 +1,98 @@
+"""The bank's pages in a real Chromium: nothing that axe finds, nothing wider than a small phone, no script needed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from typing import Literal
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, async_playwright
+
+from gateway.demo.bank import Outcome, State
+from tests.gateway.demo.bank.harness import Api
+
+pytestmark = pytest.mark.browser
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        path = shutil.which("chromium") or shutil.which("google-chrome")
+        if path is None:
+            pytest.skip("no Chromium on this machine")
+        browser = await playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        await browser.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_pages_are_accessible_and_fit_a_small_phone(
+    api: Api, browser: Browser, scheme: Literal["light", "dark"]
+) -> None:
+    payments = {
+        "bank": await api.made(),
+        "card": await api.made(method="card", locale="en", description="W" * 200, reference="R" * 140),
+        "partly": await api.made(amount=10**15),
+        "paid": await api.made(),
+        "declined": await api.made(method="card"),
+    }
+    await api.bank.choose(payments["partly"], Outcome.PARTIAL)
+    await api.bank.choose(payments["paid"], Outcome.PAID)
+    await api.bank.choose(payments["declined"], Outcome.DECLINED)
+    # axe is a script of the test's own; the pages' policy would refuse it.
+    context = await browser.new_context(viewport={"width": 320, "height": 640}, color_scheme=scheme, bypass_csp=True)
+    page = await context.new_page()
+    for name, payment_id in payments.items():
+        method = api.bank.payment(payment_id).terms.method
+        await page.goto(f"{api.bank.url}/{method}/{payment_id}")
+        found = await Axe().run(page)
+
+        assert found.violations_count == 0, (name, found.generate_report())
+        assert await page.evaluate("document.documentElement.scrollWidth") <= 320, name
+    await page.goto(f"{api.bank.url}/bank/nope")
+    assert (await Axe().run(page)).violations_count == 0
+    await context.close()
+
+
+@pytest.mark.parametrize("method", ["bank", "card"])
+async def test_a_payer_without_javascript_pays(api: Api, browser: Browser, method: str) -> None:
+    """The policy of the page lets the form post and the redirect leave for the biller's page."""
+    payment_id = await api.made(method=method, return_url=api.bank.url + "/bank/back-at-the-biller")
+    context = await browser.new_context(java_script_enabled=False, locale="ro-RO")
+    page = await context.new_page()
+    refused: list[str] = []
+    page.on("console", lambda message: refused.append(message.text))
+    await page.goto(f"{api.bank.url}/{method}/{payment_id}")
+    await page.get_by_role("link", name="English").click()
+    shown = await page.locator("h1").inner_text()
+    coloured = await page.locator("button.main").evaluate("each => getComputedStyle(each).backgroundColor")
+    before = list(refused)
+    await page.get_by_role("button", name="Pay 100.00 RON").click()
+    await api.receiver.until(1)
+
+    assert shown in ("Confirm a transfer", "Pay by card")
+    assert coloured == "rgb(11, 110, 79)", "the style sheet was loaded"
+    assert before == []
+    assert page.url == api.bank.url + "/bank/back-at-the-biller"
+    assert api.receiver.told == [("paid", 10_000)]
+    assert api.bank.payment(payment_id).state is State.PAID
+    await context.close()
+
+
+async def test_a_keyboard_reaches_each_outcome(api: Api, browser: Browser) -> None:
+    payment_id = await api.made()
+    context = await browser.new_context(java_script_enabled=False)
+    page = await context.new_page()
+    await page.goto(f"{api.bank.url}/bank/{payment_id}?lang=en")
+    reached = set()
+    for _ in range(30):
+        await page.keyboard.press("Tab")
+        focused = page.locator(":focus")
+        if await focused.count():
+            reached.add(await focused.get_attribute("value"))
+
+    assert reached >= set(Outcome)
+    await context.close()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -31,6 +30,7 @@ WORK = timedelta(seconds=45)  # a handler is cut off before its lease ends
 CAPACITY = 400  # tasks under way at once, in one process
 CLAIM = 200
 IDLE = timedelta(seconds=30)
+UNLIMITED = 1e6  # a second: beyond what one process does
 
 Handler = Callable[[Context, Task, bool], Awaitable[datetime | None]]
 """Does a task's work. A datetime: not over yet, go on then (no failure). Raises RetryLater, or anything, to be tried again."""
@@ -133,6 +133,9 @@ class Worker:
                         await self._round()
                     except StoreUnavailable as error:
                         log.warning("worker.store_unavailable", reason=str(error))
+                        await self._pause(self.ctx.clock.now() + timedelta(seconds=1))
+                    except Exception:  # a fault of ours must not stop everybody's messages and money
+                        log.exception("worker.round_failed")
                         await self._pause(self.ctx.clock.now() + timedelta(seconds=1))
             finally:
                 for helper in (hearing, watching):
@@ -304,5 +307,5 @@ class Worker:
         if head == "provider" and (provider := self.ctx.directory.provider(int(number))) is not None:
             return provider.plugin.limits
         if head == "push":
-            return Limits(per_second=math.inf, concurrency=2)
-        return Limits(per_second=math.inf, concurrency=CAPACITY)
+            return Limits(per_second=UNLIMITED, concurrency=2)
+        return Limits(per_second=UNLIMITED, concurrency=CAPACITY)

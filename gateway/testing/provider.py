@@ -41,8 +41,6 @@ _NONSENSE = (b"", b"null", b"[]", b'"paid"', b"{}", b"\xff\xfe{}", b'{"id":', b"
 class ProviderContract:
     """Each case is a promise in its name. A case that the plugin's declarations exclude is skipped, visibly."""
 
-    # --- create -------------------------------------------------------------------------------------------------------
-
     async def test_create_opens_a_payment_for_each_method(self, bench: ProviderBench) -> None:
         for number, method in enumerate(bench.plugin.methods):
             asked = a_request(bench, method=method.name, idempotency_key=f"key-{number}", reference=f"REF{number}")
@@ -131,8 +129,6 @@ class ProviderContract:
             await bench.happen(session.external_id, Happening.PAID)
 
             assert (await bench.provider().fetch_payment(session.external_id)).received == amount
-
-    # --- webhooks -----------------------------------------------------------------------------------------------------
 
     async def test_good_webhook_says_what_was_paid(self, bench: ProviderBench) -> None:
         session, body = await paid(bench)
@@ -248,8 +244,6 @@ class ProviderContract:
         with pytest.raises(InvalidSignature):
             await parsed(bench, body, key=Key.OLD)
 
-    # --- states -------------------------------------------------------------------------------------------------------
-
     async def test_poll_agrees_with_push(self, bench: ProviderBench) -> None:
         for happening in (Happening.PAID, Happening.DECLINED, Happening.EXPIRED, Happening.REVERSED):
             asked = a_request(bench, idempotency_key=happening, reference=f"REF{happening.upper()}")
@@ -327,8 +321,6 @@ class ProviderContract:
             await bench.provider().cancel_payment(session.external_id)
 
         assert (await bench.provider().fetch_payment(session.external_id)).status is PaymentStatus.PAID
-
-    # --- secrecy ------------------------------------------------------------------------------------------------------
 
     async def test_nothing_secret_or_personal_is_said(self, bench: ProviderBench) -> None:
         """Not in a log at DEBUG, not in an error and what led to it, not in a repr."""

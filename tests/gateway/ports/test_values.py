@@ -165,9 +165,6 @@ def test_money_is_frozen_and_hashable() -> None:
     assert len({Money(1, "RON"), Money(1, "RON"), Money(2, "RON")}) == 2
 
 
-# --- Secret ------------------------------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class Settings:
     key: Secret

@@ -116,7 +116,7 @@ class _Outcome:
 async def _call(
     ctx: Context, biller: Biller, endpoint: EndpointRow, secrets: Sequence[Secret], item: _Item
 ) -> _Outcome:
-    body = item.push.body if item.push and item.push.body else orjson.dumps(_body(ctx, biller, item))
+    body = (item.push.body if item.push else None) or _body(ctx, biller, item)
     message_id = show(EVENT, item.event.id)
     timestamp = int(ctx.clock.now().timestamp())
     headers = {

@@ -1,0 +1,316 @@
+"""Payer pages in a real Chromium: WCAG by axe, the policy, forms with and without JavaScript, the live update."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page, async_playwright
+
+from gateway.domain.invoices import IconState
+from gateway.ports.values import MAX_MINOR, Money
+from gateway.rendering import KINDS, HandOver, PageContext, PayPage, Renderer
+from gateway.rendering.elements import qr_svg
+from gateway.rendering.policy import HTTPS
+from gateway.rendering.samples import BRAND, sample_message, sample_page
+
+pytestmark = pytest.mark.browser
+PATH = "/p/3kTMd9pQ2xVb7RnLw4"
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+]
+
+
+@dataclass
+class Site:
+    """A gateway of one page and a bank on another origin, both real servers; it remembers what was posted to it."""
+
+    renderer: Renderer
+    context: PageContext
+    forms: tuple[str, ...] = HTTPS  # type: ignore[assignment]
+    biller: TestServer = field(init=False)
+    bank: TestServer = field(init=False)
+    posted: list[dict[str, str]] = field(default_factory=list)
+    paid: list[dict[str, str]] = field(default_factory=list)
+    news: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
+
+    async def start(self) -> None:
+        bank = web.Application()
+        bank.router.add_route("*", "/pay", self.at_bank)
+        self.bank = TestServer(bank)
+        await self.bank.start_server(shutdown_timeout=0.1)
+        app = web.Application()
+        app.add_routes(
+            [
+                web.get("/static/{name}", self.static),
+                web.get("/mail/{kind}/{locale}", self.mail),
+                web.get(f"{PATH}/live", self.live),
+                web.get(f"{PATH}/qr.svg", self.qr),
+                web.post(f"{PATH}/attempts", self.attempts),
+                web.get("/{path:.*}", self.page),
+            ]
+        )
+        self.biller = TestServer(app)
+        await self.biller.start_server(shutdown_timeout=0.1)
+
+    def url(self, path: str = PATH) -> str:
+        return str(self.biller.make_url(path))
+
+    @property
+    def bank_origin(self) -> str:
+        return str(self.bank.make_url("/")).rstrip("/")
+
+    async def page(self, request: web.Request) -> web.Response:
+        name = next(name for name, kind in PAGE_OF.items() if kind is type(self.context))
+        html = self.renderer.page(name, self.context, request.query.get("lang", "ro"))
+        policy = self.renderer.policy(self.context, forms=self.forms)
+        return web.Response(text=html, content_type="text/html", headers={"Content-Security-Policy": policy})
+
+    async def static(self, request: web.Request) -> web.Response:
+        asset = self.renderer.assets[request.match_info["name"]]
+        return web.Response(body=asset.body, headers={"Content-Type": asset.content_type})
+
+    async def mail(self, request: web.Request) -> web.Response:
+        kind, locale = request.match_info["kind"], request.match_info["locale"]
+        message = self.renderer.render(kind, sample_message(kind), channel="email", locale=locale)
+        return web.Response(text=message.html, content_type="text/html")
+
+    async def qr(self, _: web.Request) -> web.Response:
+        return web.Response(text=qr_svg("https://pay.acme.example"), content_type="image/svg+xml")
+
+    async def live(self, request: web.Request) -> web.StreamResponse:
+        stream = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await stream.prepare(request)
+        while True:
+            await stream.write(f"data: {await self.news.get()}\n\n".encode())
+
+    async def attempts(self, request: web.Request) -> web.Response:
+        self.posted.append({key: str(value) for key, value in (await request.post()).items()})
+        raise web.HTTPSeeOther(f"{self.bank_origin}/pay")
+
+    async def at_bank(self, request: web.Request) -> web.Response:
+        self.paid.append({key: str(value) for key, value in (await request.post()).items()})
+        return web.Response(text="<!doctype html><title>The bank</title>", content_type="text/html")
+
+
+PAGE_OF = {name: type(sample_page(name)) for name in ("invoice", "hand_over", "unknown", "unsubscribe")}
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("no Chromium on this machine")
+    async with async_playwright() as playwright:
+        launched = await playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield launched
+        await launched.close()
+
+
+@pytest.fixture
+async def site(renderer: Renderer) -> AsyncIterator[Site]:
+    made = Site(renderer, sample_page("invoice"))
+    await made.start()
+    made.forms = (made.bank_origin,)
+    yield made
+    await made.biller.close()
+    await made.bank.close()
+
+
+def invoice(state: IconState = IconState.OPEN, **changes: object) -> PayPage:
+    page = sample_page("invoice", state)
+    assert isinstance(page, PayPage)
+    return replace(page, **changes)  # type: ignore[arg-type]
+
+
+async def opened(browser: Browser, url: str, *, width: int = 390, scheme: str = "light", script: bool = True) -> Page:
+    context = await browser.new_context(
+        viewport={"width": width, "height": 800},
+        color_scheme=scheme,  # type: ignore[arg-type]
+        java_script_enabled=script,
+        reduced_motion="reduce",
+    )
+    page = await context.new_page()
+    page.set_default_timeout(15_000)
+    await page.goto(url)
+    return page
+
+
+async def faults(page: Page) -> list[str]:
+    found = await Axe().run(page, options=RULES)
+    return [f"{fault['id']}: {node['target']}" for fault in found.response["violations"] for node in fault["nodes"]]
+
+
+SHOWN = {
+    **{state.value: invoice(state, overdue=state is IconState.OVERDUE) for state in IconState},
+    "returned": invoice(IconState.PROCESSING, returned=True),
+    "refused": invoice(notice="payment_failed", reason="insufficient_funds"),
+    "pale": invoice(brand=replace(BRAND, colour="#ffe600")),
+    "dark blue": invoice(IconState.PARTLY_PAID, brand=replace(BRAND, colour="#0a1a3f")),
+    "long": invoice(
+        amount=Money(MAX_MINOR, "RON"),
+        outstanding=Money(MAX_MINOR, "RON"),
+        number="SERIE-FOARTE-LUNGA/2026-000000123456789",
+        description="O-descriere-fără-niciun-spațiu-care-nu-se-poate-rupe-nicăieri-altundeva",
+        brand=replace(BRAND, name="Întreprinderea Națională de Apă și Canalizare"),
+    ),
+    "hand over": sample_page("hand_over"),
+    "unknown": sample_page("unknown"),
+    "unsubscribe": sample_page("unsubscribe"),
+}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 1280])
+async def test_axe_finds_nothing_and_nothing_overflows(browser: Browser, site: Site, width: int, scheme: str) -> None:
+    page = await opened(browser, site.url("/static/" + site.renderer.asset_url("paypage.css").rpartition("/")[2]))
+    await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+    await page.set_viewport_size({"width": width, "height": 800})
+    refused: list[str] = []
+    page.on(
+        "console", lambda message: refused.append(message.text) if "Content Security Policy" in message.text else None
+    )
+    await page.route("https://processor.example/**", lambda route: route.abort())
+    found: dict[str, list[str]] = {}
+    for name, context in SHOWN.items():
+        site.context = replace(context, action=site.url("/static/none")) if isinstance(context, HandOver) else context
+        await page.add_init_script("HTMLFormElement.prototype.submit = () => {}")
+        await page.goto(site.url(f"{PATH}?lang={'en' if scheme == 'dark' else 'ro'}"))
+        found[name] = await faults(page)
+        overflow = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        found[name] += [f"{overflow} px wider than the screen"] if overflow > 0 else []
+
+    assert {name: wrong for name, wrong in found.items() if wrong} == {}
+    assert refused == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_axe_finds_nothing_in_emails(browser: Browser, site: Site, scheme: str) -> None:
+    page = await opened(browser, site.url("/mail/invoice_issued/ro"), scheme=scheme)
+    await page.route("https://pay.acme.example/**", lambda route: route.abort())
+    for kind in KINDS:
+        await page.goto(site.url(f"/mail/{kind}/ro"))
+        # An email has no landmarks: it stands inside the page of the mail reader.
+        assert [fault for fault in await faults(page) if not fault.startswith(("region", "landmark"))] == []
+
+
+async def test_axe_would_find(browser: Browser, site: Site) -> None:
+    """The proof above is worth something only if it can fail."""
+    page = await opened(browser, site.url())
+    await page.evaluate("document.querySelector('h1').style.color = '#ddd'")
+    await page.evaluate("document.querySelector('.symbol').outerHTML = '<img src=/x>'")
+
+    found = await faults(page)
+
+    assert {fault.split(":")[0] for fault in found} == {"color-contrast", "image-alt"}
+
+
+@pytest.mark.parametrize("script", [True, False])
+async def test_a_press_leads_to_the_bank(browser: Browser, site: Site, script: bool) -> None:
+    page = await opened(browser, site.url(f"{PATH}?lang=en"), script=script)
+
+    await page.get_by_role("button", name="Card").click()
+    await page.wait_for_url(f"{site.bank_origin}/pay")
+
+    assert await page.title() == "The bank"
+    assert site.posted == [{"lang": "en", "amount": "1234.50", "currency": "RON", "method": "card"}]
+
+
+async def test_form_action_self_would_break_the_redirect(browser: Browser, site: Site) -> None:
+    """Why the policy says more than `'self'`: Chromium holds the redirect after a POST against it."""
+    site.forms = ()
+    page = await opened(browser, site.url())
+
+    async with page.expect_console_message(lambda message: "form-action" in message.text):
+        await page.get_by_role("button", name="Card").click(no_wait_after=True)
+
+    assert len(site.posted) == 1
+    assert site.paid == []
+
+
+async def test_a_second_press_is_not_a_second_try(browser: Browser, site: Site) -> None:
+    page = await opened(browser, site.url())
+
+    await page.evaluate("for (const name of ['card', 'revolut']) document.querySelector(`[value=${name}]`).click()")
+    await page.wait_for_url(f"{site.bank_origin}/pay")
+
+    assert [post["method"] for post in site.posted] == ["card"]
+
+
+@pytest.mark.parametrize("script", [True, False])
+async def test_a_form_is_handed_over(browser: Browser, site: Site, script: bool) -> None:
+    fields = {"amount": "1234.50", "fp_hash": 'A"<B>&amp;'}
+    site.context = HandOver(BRAND, "F1", Money(123_450, "RON"), f"{site.bank_origin}/pay", PATH, fields)
+    page = await opened(browser, site.url(), script=script)
+
+    if not script:
+        await page.get_by_role("button", name="Continuă").click()
+    await page.wait_for_url(f"{site.bank_origin}/pay")
+
+    assert site.paid == [fields]
+
+
+async def test_the_page_turns_green_by_itself(browser: Browser, site: Site) -> None:
+    site.context = invoice(IconState.PROCESSING, returned=True, revision="1")
+    page = await opened(browser, site.url(f"{PATH}/return?lang=ro"))
+    await page.get_by_role("link", name="Verifică din nou").focus()
+    await page.evaluate("window.stayed = true")
+
+    await site.news.put("1")  # what the page shows already: nothing to do
+    site.context = invoice(IconState.PAID, returned=True, revision="2")
+    await site.news.put("2")
+    await page.get_by_role("heading", name="Plătită. Mulțumim!").wait_for()
+
+    assert await page.evaluate("window.stayed"), "the page was not loaded again"
+    assert await page.locator("#announce").inner_text() == "Plătită · Factura FF-2026-001234 · Acme Energie"
+    assert await page.title() == "Plătită · Factura FF-2026-001234 · Acme Energie"
+    icon = await page.locator("link[rel=icon]").get_attribute("href")
+    assert icon == site.renderer.asset_url("icon-paid.svg")
+    assert await page.evaluate("document.activeElement.id") == "main", "the focus is not lost"
+    assert await page.evaluate("document.querySelector('main').dataset.revision") == "2"
+
+
+async def test_without_a_script_checking_again_is_a_link(browser: Browser, site: Site) -> None:
+    site.context = invoice(IconState.PROCESSING, returned=True)
+    page = await opened(browser, site.url(f"{PATH}/return?lang=en"), script=False)
+    site.context = invoice(IconState.PAID, returned=True)
+
+    await page.get_by_role("link", name="Check again").click()
+
+    await page.get_by_role("heading", name="Paid. Thank you!").wait_for()
+
+
+async def test_keyboard_alone_is_enough(browser: Browser, site: Site) -> None:
+    page = await opened(browser, site.url())
+    await page.keyboard.press("Tab")
+    skip = page.get_by_role("link", name="Sari la factură")
+    assert await skip.evaluate("e => e === document.activeElement && e.getBoundingClientRect().top >= 0")
+    await page.keyboard.press("Enter")
+    await page.keyboard.press("Tab")
+
+    first = page.get_by_role("button", name="Plătește din cont")
+    assert await first.evaluate("e => e === document.activeElement && getComputedStyle(e).outlineStyle === 'solid'")
+    await page.keyboard.press("Enter")
+    await page.wait_for_url(f"{site.bank_origin}/pay")
+
+    assert site.posted[0]["method"] == "bank"
+
+
+async def test_the_language_is_a_link(browser: Browser, site: Site) -> None:
+    page = await opened(browser, site.url(f"{PATH}?lang=ro"), script=False)
+
+    await page.get_by_role("link", name="English").click()
+
+    await page.get_by_role("heading", name="Choose how to pay").wait_for()
+    assert await page.evaluate("document.documentElement.lang") == "en"

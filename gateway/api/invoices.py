@@ -11,6 +11,7 @@ from gateway.domain import ids
 from gateway.domain.contacts import normalise_phone
 from gateway.domain.keys import Scope
 from gateway.services import invoices, messaging, payments
+from gateway.services.directory import Biller
 from gateway.services.errors import NotFound
 from gateway.services.invoices import Draft, View
 from gateway.services.payments import OffPlatform
@@ -75,7 +76,9 @@ async def issue_invoice(call: Call[models.NewInvoice, None]) -> Answer:
     """Sends it to the payer by your policy, or as `deliver` says. Safe to repeat: the number is unique for you, so the same
     request again gives the same invoice with 200, and another request under the same number is a 409 that names what differs.
     """
-    view, new = await invoices.issue(call.context, call.biller, _draft(call), key=call.headers.get("Idempotency-Key"))
+    view, new = await invoices.issue(
+        call.context, call.biller, draft_of(call.body, call.biller), key=call.headers.get("Idempotency-Key")
+    )
     return _invoice(call, view, 201 if new else 200)
 
 
@@ -249,9 +252,12 @@ def _id(call: Call[Any, Any]) -> int:
     return number
 
 
-def _draft(call: Call[models.NewInvoice, None]) -> Draft:
-    """The request in its normal form: contact points in one spelling, every default written out but the biller's own."""
-    body, settings = call.body, call.biller.settings
+def draft_of(body: models.NewInvoice, biller: Biller) -> Draft:
+    """The request in its normal form: contact points in one spelling, every default written out but the biller's own.
+
+    Raises Refusal on a phone number that is none where the biller is.
+    """
+    settings = biller.settings
     region = settings.biller.region
     payer = {
         "reference": body.payer.reference,

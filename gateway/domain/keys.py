@@ -14,6 +14,7 @@ from gateway.domain.ids import ALPHABET, base62, unbase62
 
 SECRET_CHARACTERS = 32
 _KEY = re.compile(rf"ak_([0-9A-Za-z]{{1,10}})_([0-9A-Za-z]{{{SECRET_CHARACTERS}}})", re.ASCII)
+_LABEL = re.compile(r"ak_([0-9A-Za-z]{1,10})(?:_[0-9A-Za-z]*)?", re.ASCII)
 
 
 class Scope(StrEnum):
@@ -36,6 +37,17 @@ def fingerprint(secret: str) -> bytes:
 def show(key_id: int, secret: str) -> str:
     """The whole key, to be shown once."""
     return f"ak_{base62(key_id)}_{secret}"
+
+
+def label(key_id: int) -> str:
+    """What a key is called when its secret is not to be seen: its beginning."""
+    return f"ak_{base62(key_id)}"
+
+
+def read_label(text: str) -> int | None:
+    """The number of a key by its label or by the whole key; None for anything else."""
+    match = _LABEL.fullmatch(text)
+    return unbase62(match[1]) if match else None
 
 
 def read(text: str) -> tuple[int, str] | None:

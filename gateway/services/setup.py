@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +16,9 @@ from gateway.services.context import Context
 from gateway.services.directory import Biller, seal_settings, unseal_settings
 from gateway.settings import settings_to_json
 from gateway.store import billers as store
+from gateway.store import pushes
 from gateway.store.billers import CHANNEL, PROVIDER, AccountRow
+from gateway.vault import VaultError
 
 
 @dataclass(slots=True)
@@ -33,17 +36,11 @@ async def apply(ctx: Context, config: BillerConfig) -> Applied:
     not in the file stay. Raises Invalid when a push URL may not be called.
     """
     now = ctx.clock.now()
-    identity: dict[str, Any] = orjson.loads(config.biller.model_dump_json(by_alias=True))
 
     def body(conn: sa.Connection) -> None:
-        biller_id = store.upsert_biller(conn, config.slug, identity, now)
-        known = {(row.kind, row.name): row for row in store.accounts(conn, biller_id)}
-        kept = []
-        for kind, accounts in ((CHANNEL, config.channels), (PROVIDER, config.providers)):
-            for account in accounts:
-                name = f"{config.slug}.{account.name}"
-                row = _row(ctx, biller_id, kind, name, account, known.get((kind, name)))
-                kept.append(store.upsert_account(conn, row | {"updated_at": now}))
+        biller_id = store.upsert_biller(conn, config.slug, _identity(config), now)
+        rows = _rows(ctx, config, biller_id, store.accounts(conn, biller_id))
+        kept = [store.upsert_account(conn, row | {"updated_at": now}) for row in rows]
         store.switch_off_others(conn, biller_id, kept, now)
 
     await ctx.db.write(body)
@@ -54,20 +51,61 @@ async def apply(ctx: Context, config: BillerConfig) -> Applied:
     return await _push_targets(ctx, biller, config.push)
 
 
+async def is_applied(ctx: Context, config: BillerConfig) -> bool:
+    """Whether what is served is what the file says, so that applying it would change nothing."""
+
+    def body(conn: sa.Connection) -> bool:
+        known = store.by_slug(conn, config.slug)
+        if known is None or known.config != _identity(config):
+            return False
+        accounts = store.accounts(conn, known.id)
+        rows = _rows(ctx, config, known.id, accounts)
+        served = {(row.kind, row.name): row for row in accounts if row.enabled}
+        if served.keys() != {(row["kind"], row["name"]) for row in rows}:
+            return False
+        if any(getattr(served[row["kind"], row["name"]], name) != row[name] for row in rows for name in row):
+            return False
+        pushed = {row.url: sorted(row.events) for row in pushes.endpoints(conn, known.id)}
+        return all(pushed.get(target.url) == sorted(target.events) for target in config.push)
+
+    return await ctx.db.read(body)
+
+
+def _identity(config: BillerConfig) -> dict[str, Any]:
+    identity: dict[str, Any] = orjson.loads(config.biller.model_dump_json(by_alias=True))
+    return identity
+
+
+def _rows(ctx: Context, config: BillerConfig, biller_id: int, accounts: Sequence[AccountRow]) -> list[dict[str, Any]]:
+    """The file's accounts as they are to be stored; what is stored already keeps its very bytes."""
+    known = {(row.kind, row.name): row for row in accounts}
+    wanted = [(CHANNEL, each) for each in config.channels] + [(PROVIDER, each) for each in config.providers]
+    named = [(kind, f"{config.slug}.{account.name}", account) for kind, account in wanted]
+    return [_row(ctx, biller_id, kind, name, account, known.get((kind, name))) for kind, name, account in named]
+
+
 def _row(
     ctx: Context, biller_id: int, kind: str, name: str, account: Account, known: AccountRow | None
 ) -> dict[str, Any]:
-    same = known is not None and unseal_settings(ctx.vault, known) == settings_to_json(account.settings)
-    sealed = known.settings if known is not None and same else seal_settings(ctx.vault, kind, name, account.settings)
+    kept = known.settings if known is not None and _holds(ctx, known, account) else None
     return {
         "biller_id": biller_id,
         "kind": kind,
         "name": name,
         "adapter": account.adapter,
-        "settings": sealed,
+        "settings": kept or seal_settings(ctx.vault, kind, name, account.settings),
         "options": {"methods": list(account.methods), "poll_s": list(account.poll_s)},
         "enabled": True,
     }
+
+
+def _holds(ctx: Context, known: AccountRow, account: Account) -> bool:
+    """Whether a row has these settings, sealed by the current key; one that no key opens is written anew."""
+    try:
+        current = not ctx.vault.stale(known.settings)
+        return current and unseal_settings(ctx.vault, known) == settings_to_json(account.settings)
+    except VaultError:
+        return False
 
 
 async def _push_targets(ctx: Context, biller: Biller, targets: tuple[PushTarget, ...]) -> Applied:

@@ -112,8 +112,10 @@ def save(conn: sa.Connection, row: dict[str, Any]) -> int:
     return push_id
 
 
-def log(conn: sa.Connection, endpoint_id: int, before_id: int | None, limit: int) -> list[tuple[PushRow, str, int]]:
-    """The endpoint's pushes, newest first, each with its event's type and biller sequence."""
+def log(
+    conn: sa.Connection, endpoint_id: int, before_id: int | None, limit: int, *, state: str | None = None
+) -> list[tuple[PushRow, str, int]]:
+    """The endpoint's pushes, newest first, each with its event's type and biller sequence; all, or those in one `state`."""
     query = (
         sa.select(*_PUSH, event.c.type, event.c.biller_seq)
         .join(event, event.c.id == status_push.c.event_id)
@@ -123,6 +125,8 @@ def log(conn: sa.Connection, endpoint_id: int, before_id: int | None, limit: int
     )
     if before_id is not None:
         query = query.where(status_push.c.id < before_id)
+    if state is not None:
+        query = query.where(status_push.c.state == state)
     return [(PushRow(*row[: len(_PUSH)]), row[-2], row[-1]) for row in conn.execute(query)]
 
 

@@ -35,7 +35,7 @@ from gateway.store.database import StoreUnavailable
 B = TypeVar("B")
 Q = TypeVar("Q")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-_RATE_HEADERS = "achit.rate_headers"
+_RATE_HEADERS = web.RequestKey("rate_headers", Mapping[str, str])
 _NO_STORE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
@@ -136,7 +136,7 @@ def endpoint(operation: Operation, edge: Edge) -> Handler:
     """The aiohttp handler of one operation: all that its declaration says, then its handler."""
     limits, scope = edge.limits, operation.scope
     rate = "read" if scope is Scope.READ else "write"
-    declared = {name.lower(): what for name, what in operation.headers.items()}
+    declared = operation.headers
 
     async def handle(request: web.Request) -> web.StreamResponse:
         now = edge.context.clock.now()

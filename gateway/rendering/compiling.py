@@ -21,12 +21,11 @@ from gateway.domain.invoices import IconState
 from gateway.rendering import catalogues
 from gateway.rendering.elements.icons import icon_svg
 from gateway.rendering.formats import Formats
-from gateway.rendering.sources import Assets, read_assets, read_sources
+from gateway.rendering.sources import SYMBOLS, Assets, read_assets, read_sources
 from gateway.rendering.translating import Codes, TranslatingLoader
 from gateway.rendering.values import MESSAGES, PAGES, masked
 
 PARTS = ("subject.txt", "email.html", "email.txt", "short.txt")
-_SYMBOLS = "paypage/symbols/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +66,9 @@ class Compiler:
         wanted = [f"{kind}/{part}" for kind in MESSAGES for part in PARTS] + [f"paypage/{page}.html" for page in PAGES]
         faults.extend(f"{name}: is missing" for name in wanted if name not in sources)
         symbols = _Symbols(
-            (name.removeprefix(_SYMBOLS).removesuffix(".svg"), Markup(source))  # noqa: S704 (a template, not a value)
+            (name.removeprefix(SYMBOLS).removesuffix(".svg"), Markup(source))  # noqa: S704 (a template, not a value)
             for name, source in sources.items()
-            if name.startswith(_SYMBOLS)
+            if name.startswith(SYMBOLS)
         )
         voices: dict[str, Voice] = {}
         for language, translations in self._catalogues(folders, faults).items():
@@ -90,7 +89,7 @@ class Compiler:
         environment = _environment(voice, sources, symbols, self._codes)
         templates: dict[str, Template] = {}
         for name in sources:
-            if name.startswith(_SYMBOLS):
+            if name.startswith(SYMBOLS):
                 continue
             try:
                 templates[name] = environment.get_template(name)

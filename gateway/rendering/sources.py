@@ -13,8 +13,12 @@ from pathlib import Path
 from gateway.domain.invoices import IconState
 from gateway.rendering.elements.icons import icon_svg
 from gateway.rendering.inlining import inlined
+from gateway.rendering.values import MESSAGES
 
+SYMBOLS = "paypage/symbols/"
 _CSS = "base/email.css"
+_FOLDERS = ("base", "paypage", *MESSAGES)
+_SUFFIXES = (".html", ".txt", ".css", ".svg")
 _TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -34,16 +38,18 @@ def templates_root() -> Path:
 
 
 def read_sources(folders: Sequence[Path], faults: list[str]) -> dict[str, str]:
-    """Template sources by name (`invoice_issued/email.html`), a later folder over an earlier one; the CSS of emails
-    inlined.
+    """Template sources by name (`invoice_issued/email.html`), a later folder over the first, which is ours; the CSS of
+    emails inlined.
 
-    Appends to `faults` what cannot be read or inlined.
+    Appends to `faults` what cannot be read or inlined, and a biller's file that is none of ours to replace: a
+    misspelt name would otherwise be silently without effect. Only a method's symbol, and parts named `_...`, are new.
     """
     sources: dict[str, str] = {}
-    for folder in folders:
-        for file in _inside(folder):
-            name = file.relative_to(folder).as_posix()
-            if name.split("/")[0] in ("static", "locales") or file.suffix not in (".html", ".txt", ".css", ".svg"):
+    for place, folder in enumerate(folders):
+        for name, file in _templates(folder, everything=place > 0):
+            known = place == 0 or name in sources or name.startswith(SYMBOLS) or file.name.startswith("_")
+            if not known or file.suffix not in _SUFFIXES:
+                faults.append(f"{name}: replaces nothing; ours are in the folders {', '.join(_FOLDERS)}")
                 continue
             try:
                 sources[name] = file.read_text("utf-8")
@@ -57,6 +63,17 @@ def read_sources(folders: Sequence[Path], faults: list[str]) -> dict[str, str]:
             except ValueError as error:
                 faults.append(str(error) if name in str(error) else f"{name}: {error}")
     return sources
+
+
+def _templates(folder: Path, *, everything: bool) -> Iterator[tuple[str, Path]]:
+    """Files by name. Our folder also holds what others render; a biller's holds templates, languages and static
+    files.
+    """
+    for file in _inside(folder):
+        name = file.relative_to(folder).as_posix()
+        top = name.split("/")[0]
+        if top in _FOLDERS or (everything and top not in ("static", "locales")):
+            yield name, file
 
 
 @dataclass(frozen=True, slots=True)

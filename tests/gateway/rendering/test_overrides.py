@@ -97,6 +97,10 @@ def test_a_style_sheet_of_its_own(tmp_path: Path) -> None:
         ("invoice_issued/email.html", "<tr><td>{{ number }}</td></tr>", r"apa: invoice_issued/email\.html"),
         ("invoice_issued/subject.txt", '{{ _("Due %(due)s") }}', r"no value is given for %\(due\)s"),
         ("static/notes.pdf", "x", r"static/notes\.pdf"),
+        ("invoice_isued/subject.txt", "x", r"invoice_isued/subject\.txt: replaces nothing"),
+        ("invoice_issued/email.htm", "x", r"invoice_issued/email\.htm: replaces nothing"),
+        ("paypage/invoices.html", "x", r"paypage/invoices\.html: replaces nothing"),
+        ("readme.txt", "x", r"readme\.txt: replaces nothing"),
         ("locales/ro/messages.po", HEAD + 'msgid "Paid"\nmsgstr "%(x)s"\n', r"locales/ro/messages\.po"),
     ],
 )

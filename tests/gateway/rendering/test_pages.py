@@ -79,6 +79,14 @@ def test_while_confirming_other_methods_are_folded_away(renderer: Renderer) -> N
     assert 'href="/p/3kTMd9pQ2xVb7RnLw4/return?lang=en">Check again' in html
 
 
+def test_a_chat_is_bound_by_a_post(renderer: Renderer) -> None:
+    page = Page(renderer.page("invoice", invoice(state=IconState.PAID, chats=("telegram",)), "ro"))
+
+    assert page.all("form") == [{"method": "post", "action": "/p/3kTMd9pQ2xVb7RnLw4/chats/telegram"}]
+    assert "Primește-o în Telegram" in page.text
+    assert "/chats/" not in renderer.page("invoice", invoice(state=IconState.VOID, chats=("telegram",)), "ro")
+
+
 def test_without_methods_the_page_says_so(renderer: Renderer) -> None:
     text = Page(renderer.page("invoice", invoice(methods=()), "en")).text
 
@@ -247,5 +255,8 @@ def test_static_files_are_named_by_their_content(renderer: Renderer) -> None:
     for name, asset in renderer.assets.items():
         assert hashlib.sha256(asset.body).hexdigest()[:10] in name
         assert not re.search(rb"https?://(?!www\.w3\.org/2000/svg)", asset.body)
-    types = {asset.content_type for asset in renderer.assets.values()}
-    assert types == {"text/css; charset=utf-8", "text/javascript; charset=utf-8", "image/svg+xml"}
+    assert renderer.assets[renderer.asset_url("paypage.css").removeprefix("/static/")].content_type.startswith(
+        "text/css"
+    )
+    with pytest.raises(KeyError):
+        renderer.asset_url("../config.toml")

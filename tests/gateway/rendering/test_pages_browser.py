@@ -155,6 +155,7 @@ async def faults(page: Page) -> list[str]:
 SHOWN = {
     **{state.value: invoice(state, overdue=state is IconState.OVERDUE) for state in IconState},
     "returned": invoice(IconState.PROCESSING, returned=True),
+    "chat": invoice(chats=("telegram",)),
     "refused": invoice(notice="payment_failed", reason="insufficient_funds"),
     "pale": invoice(brand=replace(BRAND, colour="#ffe600")),
     "dark blue": invoice(IconState.PARTLY_PAID, brand=replace(BRAND, colour="#0a1a3f")),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
+from email.header import decode_header, make_header
 from email.message import EmailMessage
-from email.utils import parsedate_to_datetime
+from email.utils import parseaddr, parsedate_to_datetime
 from typing import Any
 
 import aiosmtplib
@@ -63,11 +64,13 @@ def content(part: EmailMessage | None) -> str:
 
 @given(subject=LINES, name=LINES.map(lambda name: " ".join(name.split())))
 def test_every_subject_and_name_is_read_back(subject: str, name: str) -> None:
-    parsed = read(composed(subject=subject, from_name=name))
+    raw = composed(subject=subject, from_name=name)
+    parsed = read(raw)
 
     assert str(parsed["Subject"]) == subject
-    (sender,) = parsed["From"].addresses
-    assert (sender.display_name, sender.addr_spec) == (name, "facturi@acme.example")
+    # Not `parsed["From"]`: Python 3.11 puts a blank between the encoded words of a long name.
+    written, address = parseaddr(str(message_from_bytes(raw)["From"]).replace("\r\n", ""))
+    assert (str(make_header(decode_header(written))), address) == (name, "facturi@acme.example")
 
 
 @given(text=st.text(LETTERS), html=st.text(LETTERS, min_size=1))

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestServer
 
 from channels.sms import CHANNEL, Settings
 from channels.sms.signature import signature
 from gateway.ports.channel import DeliveryStatus, DeliveryUpdate, InboundMessage, Message
 from gateway.ports.errors import InvalidSignature, MalformedWebhook, OutcomeUnknown, Rejected, RetryLater
-from gateway.ports.gsm7 import is_gsm7, segments, transliterated
+from gateway.ports.gsm7 import transliterated
 from gateway.ports.http import HttpResponse
 from gateway.ports.values import Secret, WebhookRequest
 from gateway.testing.channel_steps import a_message, parsed, sent
@@ -43,55 +40,6 @@ class Answers:
 async def bench() -> AsyncIterator[SmsBench]:
     async with open_bench() as bench:
         yield bench
-
-
-class TestAlphabet:
-    @pytest.mark.parametrize(
-        ("text", "expected"),
-        [
-            ("", 1),
-            ("a" * 160, 1),
-            ("a" * 161, 2),
-            ("a" * 306, 2),
-            ("a" * 307, 3),
-            ("€" * 80, 1),  # two septets each
-            ("€" * 81, 2),
-            ("€" * 152, 2),  # 76 to a part: the 77th would be split over 153
-            ("€" * 153, 3),
-            ("a" * 152 + "€" + "a" * 153, 3),  # the escape does not fit the first part's last septet
-            ("ă" * 70, 1),
-            ("ă" * 71, 2),
-            ("ă" * 134, 2),
-            ("ă" * 135, 3),
-            ("😀" * 35, 1),  # two units each
-            ("😀" * 36, 2),
-            ("😀" * 66, 2),  # 33 to a part: the 34th would be split over 67
-            ("😀" * 67, 3),
-            ("\u00e7" * 160, 3),  # ç is not in the alphabet, Ç is
-            ("\u00c7" * 160, 1),
-        ],
-    )
-    def test_segments(self, text: str, expected: int) -> None:
-        assert segments(text) == expected
-
-    @pytest.mark.parametrize(
-        ("text", "expected"),
-        [
-            ("Plătiți până vineri în județul Iași", "Platiti pana vineri in judetul Iasi"),
-            ("ĂÂÎȘȚ ăâîșț ŞŢ şţ", "AAIST aaist ST st"),
-            ("„Factura” – 12,50 lei…", '"Factura" - 12,50 lei...'),
-            ("1 234,50\u00a0lei", "1 234,50 lei"),
-            ("Ünïcödé ñ ß", "Ünicödé ñ ß"),
-            ("ő ű Ł đ", "o u L d"),
-            ("a\u200bb", "ab"),
-            ("Привет, ăsta", "Привет, ăsta"),  # would stay UCS-2 anyway, so nothing is lost
-            ("ță 😀", "ță 😀"),
-            ("plain", "plain"),
-        ],
-    )
-    def test_transliteration(self, text: str, expected: str) -> None:
-        assert transliterated(text) == expected
-        assert is_gsm7(transliterated(text)) is (expected not in (text,) or text == "plain")
 
 
 class TestSend:
@@ -275,97 +223,6 @@ class TestWebhooks:
             await bench.channel().parse_webhook(WebhookRequest(body, headers, url, bench.clock.now()))
         with pytest.raises(InvalidSignature):
             await bench.channel().parse_webhook(WebhookRequest(body + b" ", headers, url, bench.clock.now()))
-
-
-class TestStandIn:
-    """The demo's Twilio, with a webhook of the gateway's kind behind it, over HTTP."""
-
-    @pytest.fixture
-    async def hook(self, bench: SmsBench) -> AsyncIterator[list[Any]]:
-        events: list[Any] = []
-
-        async def receive(request: web.Request) -> web.Response:
-            headers = {name.lower(): value for name, value in request.headers.items()}
-            webhook = WebhookRequest(await request.read(), headers, str(server.make_url("/hook")), bench.clock.now())
-            try:
-                events.extend(await bench.channel().parse_webhook(webhook))
-            except InvalidSignature:
-                return web.Response(status=401)
-            return web.Response(body=CHANNEL.acknowledge[0], content_type=CHANNEL.acknowledge[1])
-
-        app = web.Application()
-        app.router.add_post("/hook", receive)
-        async with TestServer(app) as server:
-            bench.twilio.inbound_url = str(server.make_url("/hook"))
-            yield events
-
-    async def test_receipts_come_in_order_and_match(self, bench: SmsBench, hook: list[Any]) -> None:
-        bench.twilio.receipts = True
-        result = await bench.channel().send(a_message(bench, receipt_url=bench.twilio.inbound_url))
-        await bench.twilio.settled()
-
-        assert [(event.external_id, event.status) for event in hook] == [
-            (result.external_id, DeliveryStatus.SENT),
-            (result.external_id, DeliveryStatus.DELIVERED),
-        ]
-
-    async def test_stop_is_carried_and_kept_until_start(self, bench: SmsBench, hook: list[Any]) -> None:
-        assert await bench.twilio.reply(bench.address, "Stop") == 200
-        with pytest.raises(Rejected) as refusal:
-            await sent(bench)
-        assert await bench.twilio.reply(bench.address, "START") == 200
-        await sent(bench)
-
-        assert refusal.value.code == "21610"
-        assert [(event.address, event.stop, event.start) for event in hook] == [
-            (bench.address, True, False),
-            (bench.address, False, True),
-        ]
-
-    async def test_another_accounts_signature_is_refused(self, bench: SmsBench, hook: list[Any]) -> None:
-        bench.twilio.auth_token = "not-ours"
-
-        assert await bench.twilio.reply(bench.address, "da") == 401
-        assert hook == []
-
-    @pytest.mark.parametrize(
-        ("changes", "code"),
-        [
-            ({"To": ""}, 21604),
-            ({"From": ""}, 21603),
-            ({"Body": ""}, 21602),
-            ({"To": "0712345678"}, 21211),
-            ({"Body": "x" * 1601}, 21617),
-            ({"From": "+40399999999"}, 21606),
-            ({"StatusCallback": "http://a_b/x"}, 21609),
-            ({"StatusCallback": "nonsense"}, 21609),
-        ],
-    )
-    async def test_it_checks_what_it_is_sent(self, bench: SmsBench, changes: Mapping[str, str], code: int) -> None:
-        form = {"To": bench.address, "From": bench.twilio.number, "Body": "da", **changes}
-        status, answer = await self.post(bench, form, bench.twilio.auth_token)
-
-        assert (status, answer["code"]) == (400, code)
-        assert not bench.twilio.messages
-
-    async def test_it_checks_who_calls(self, bench: SmsBench) -> None:
-        status, answer = await self.post(bench, {"To": bench.address}, "wrong")
-
-        assert (status, answer["code"]) == (401, 20003)
-
-    async def post(self, bench: SmsBench, form: Mapping[str, str], password: str) -> tuple[int, dict[str, Any]]:
-        account = bench.twilio.account_sid
-        answer = await bench.http.request(
-            "POST",
-            f"{bench.twilio.url}/2010-04-01/Accounts/{account}/Messages.json",
-            headers={
-                "Authorization": "Basic " + base64.b64encode(f"{account}:{password}".encode()).decode(),
-                "Content-Type": "application/x-www-form-urlencoded",
-            },
-            body=urlencode(form).encode(),
-            submits=True,
-        )
-        return answer.status, json.loads(answer.body)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,37 @@
+"""Each channel's page shows settings that the channel takes, and says what the code does."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from typing import Any
+
+import pytest
+
+from channels.email.smtp import UNREACHABLE as UNREACHABLE_MAIL
+from channels.sms.transport import UNREACHABLE as UNREACHABLE_NUMBERS
+from gateway.ports.channel import ChannelPlugin
+from gateway.ports.values import Secret
+from gateway.registry import Registry
+from gateway.settings import settings_from
+from tests.harness.vectors import ROOT
+
+PAGES = sorted((ROOT / "docs" / "channels").glob("*.md"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_example_is_taken(page: Any) -> None:
+    plugin: ChannelPlugin[Any] = Registry().channel(page.stem)
+    (example,) = re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    tables = tomllib.loads(example)["channels"]
+
+    assert settings_from(
+        plugin.settings, tables[page.stem], secret=lambda written: Secret(next(iter(written.values())))
+    )
+
+
+def test_codes_that_silence_an_address_are_all_named() -> None:
+    pages = {page.stem: page.read_text(encoding="utf-8") for page in PAGES}
+
+    assert all(code in pages["email"] for code in UNREACHABLE_MAIL)
+    assert all(code in pages["sms"] for code in UNREACHABLE_NUMBERS)

@@ -9,8 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from gateway.store import signals
-from gateway.store.outbox import insert_for
 from gateway.store.schema import account, api_key, biller, meta
+from gateway.store.statements import new_or_nothing, new_or_update
 
 CHANNEL, PROVIDER = "channel", "provider"
 
@@ -54,10 +54,16 @@ _ACCOUNT = [account.c[name] for name in AccountRow.__dataclass_fields__]
 _KEY = [api_key.c[name] for name in KeyRow.__dataclass_fields__]
 
 
+_REMEMBER = new_or_nothing(meta, ("key",), meta.c.key)
+_UPSERT_BILLER = new_or_update(biller, ("slug",), ("config", "updated_at"), biller.c.id)
+_SETTINGS = ("biller_id", "adapter", "settings", "options", "enabled", "updated_at")
+_UPSERT_ACCOUNT = new_or_update(account, ("kind", "name"), _SETTINGS, account.c.id)
+
+
 def remember_once(conn: sa.Connection, key: str, value: str) -> str:
     """The value first written under `key`, which is `value` when there was none."""
     row = {"key": key, "value": value}
-    conn.execute(insert_for(conn, meta).values(row).on_conflict_do_nothing(index_elements=["key"]))
+    conn.execute(_REMEMBER.on(conn), row)
     return str(conn.execute(sa.select(meta.c.value).where(meta.c.key == key)).scalar_one())
 
 
@@ -72,10 +78,8 @@ def by_slug(conn: sa.Connection, slug: str) -> BillerRow | None:
 
 def upsert_biller(conn: sa.Connection, slug: str, config: dict[str, Any], now: datetime) -> int:
     row = {"slug": slug, "config": config, "created_at": now, "updated_at": now}
-    query = insert_for(conn, biller).values(row)
-    query = query.on_conflict_do_update(index_elements=["slug"], set_={"config": config, "updated_at": now})
     signals.emit(conn, signals.CONFIG)
-    biller_id: int = conn.execute(query.returning(biller.c.id)).scalar_one()
+    biller_id: int = conn.execute(_UPSERT_BILLER.on(conn), row).scalar_one()
     return biller_id
 
 
@@ -88,13 +92,8 @@ def accounts(conn: sa.Connection, biller_id: int | None = None) -> list[AccountR
 
 
 def upsert_account(conn: sa.Connection, row: dict[str, Any]) -> int:
-    query = insert_for(conn, account).values(row)
-    query = query.on_conflict_do_update(
-        index_elements=["kind", "name"],
-        set_={name: query.excluded[name] for name in row if name not in ("kind", "name")},
-    )
     signals.emit(conn, signals.CONFIG)
-    account_id: int = conn.execute(query.returning(account.c.id)).scalar_one()
+    account_id: int = conn.execute(_UPSERT_ACCOUNT.on(conn), row).scalar_one()
     return account_id
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from gateway.domain.deliveries import ARRIVING, REVOCABLE, Delivery, DeliveryState, MessageKind, Step
-from gateway.store.outbox import insert_for
 from gateway.store.schema import binding, delivery, start_token, suppression
+from gateway.store.statements import among, by, new_or_nothing
 
 _COLUMNS = [delivery.c[name] for name in Delivery.__dataclass_fields__]
 
@@ -23,32 +23,42 @@ def _delivery(row: Sequence[Any]) -> Delivery:
 
 
 def insert(conn: sa.Connection, row: dict[str, Any]) -> int:
-    return int(conn.execute(delivery.insert().values(row).returning(delivery.c.id)).scalar_one())
+    return int(conn.execute(_INSERT, row).scalar_one())
+
+
+_INSERT = delivery.insert().returning(delivery.c.id)
+_BY_ID = sa.select(*_COLUMNS).where(by(delivery.c.id, "id"))
+_BY_ID_LOCKED = _BY_ID.with_for_update()
+_OF_INVOICE = sa.select(*_COLUMNS).where(by(delivery.c.invoice_id, "invoice_id")).order_by(delivery.c.id)
+_BY_EXTERNAL = (
+    sa.select(*_COLUMNS)
+    .where(by(delivery.c.account_id, "account_id"), by(delivery.c.external_id, "external_id"))
+    .order_by(delivery.c.id.desc())
+    .limit(1)
+)
+_MOVE = delivery.update().where(by(delivery.c.id, "of_id"), among(delivery.c.state, "of_states"))
 
 
 def get(conn: sa.Connection, delivery_id: int, *, lock: bool = False) -> Delivery | None:
-    query = sa.select(*_COLUMNS).where(delivery.c.id == delivery_id)
-    row = conn.execute(query.with_for_update() if lock else query).first()
+    row = conn.execute(_BY_ID_LOCKED if lock else _BY_ID, {"id": delivery_id}).first()
     return _delivery(row) if row else None
 
 
 def by_external_id(conn: sa.Connection, account_id: int, external_id: str) -> Delivery | None:
-    query = sa.select(*_COLUMNS).where(delivery.c.account_id == account_id, delivery.c.external_id == external_id)
-    row = conn.execute(query.order_by(delivery.c.id.desc()).limit(1)).first()
+    row = conn.execute(_BY_EXTERNAL, {"account_id": account_id, "external_id": external_id}).first()
     return _delivery(row) if row else None
 
 
 def of_invoice(conn: sa.Connection, invoice_id: int) -> list[Delivery]:
-    query = sa.select(*_COLUMNS).where(delivery.c.invoice_id == invoice_id).order_by(delivery.c.id)
-    return [_delivery(row) for row in conn.execute(query)]
+    return [_delivery(row) for row in conn.execute(_OF_INVOICE, {"invoice_id": invoice_id})]
 
 
 def move(
     conn: sa.Connection, delivery_id: int, of: Collection[DeliveryState], to: DeliveryState, now: datetime, **also: Any
 ) -> bool:
     """Compare-and-set of the state; `also` are columns that change with it."""
-    query = delivery.update().where(delivery.c.id == delivery_id, delivery.c.state.in_(of))
-    return bool(conn.execute(query.values(state=to, updated_at=now, **also)).rowcount)
+    values = {"of_id": delivery_id, "of_states": list(of), "state": to, "updated_at": now, **also}
+    return bool(conn.execute(_MOVE, values).rowcount)
 
 
 def revoke(conn: sa.Connection, invoice_id: int, kinds: Collection[MessageKind], now: datetime) -> list[int]:
@@ -76,9 +86,13 @@ def has_kind(conn: sa.Connection, invoice_id: int, kind: MessageKind) -> bool:
 def suppress(conn: sa.Connection, biller_id: int, channel: str, address: str, reason: str, now: datetime) -> bool:
     """Stops messages to an address on a channel. False: they were stopped already."""
     row = {"biller_id": biller_id, "channel": channel, "address": address, "reason": reason, "created_at": now}
-    query = insert_for(conn, suppression).values(row)
-    query = query.on_conflict_do_nothing(index_elements=["biller_id", "channel", "address"])
-    return conn.execute(query.returning(suppression.c.id)).first() is not None
+    return conn.execute(_SUPPRESS.on(conn), row).first() is not None
+
+
+_SUPPRESS = new_or_nothing(suppression, ("biller_id", "channel", "address"), suppression.c.id)
+_SUPPRESSED = sa.select(suppression.c.reason).where(
+    by(suppression.c.biller_id, "biller_id"), by(suppression.c.channel, "channel"), by(suppression.c.address, "address")
+)
 
 
 def allow(conn: sa.Connection, biller_id: int, channel: str, address: str) -> bool:
@@ -90,17 +104,16 @@ def allow(conn: sa.Connection, biller_id: int, channel: str, address: str) -> bo
 
 def suppressed(conn: sa.Connection, biller_id: int, channel: str, address: str) -> str | None:
     """Why the address gets nothing on this channel; None when it does."""
-    query = sa.select(suppression.c.reason).where(
-        suppression.c.biller_id == biller_id, suppression.c.channel == channel, suppression.c.address == address
-    )
-    return conn.execute(query).scalar_one_or_none()
+    who = {"biller_id": biller_id, "channel": channel, "address": address}
+    return conn.execute(_SUPPRESSED, who).scalar_one_or_none()
 
 
 def bind(conn: sa.Connection, account_id: int, address: str, payer_id: int, now: datetime) -> bool:
     row = {"account_id": account_id, "address": address, "payer_id": payer_id, "created_at": now}
-    query = insert_for(conn, binding).values(row)
-    query = query.on_conflict_do_nothing(index_elements=["account_id", "address", "payer_id"])
-    return conn.execute(query.returning(binding.c.id)).first() is not None
+    return conn.execute(_BIND.on(conn), row).first() is not None
+
+
+_BIND = new_or_nothing(binding, ("account_id", "address", "payer_id"), binding.c.id)
 
 
 def bound_payers(conn: sa.Connection, account_id: int, address: str) -> list[int]:

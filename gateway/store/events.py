@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from gateway.domain.events import NewEvent
 from gateway.store import outbox, signals
 from gateway.store.schema import biller, event, push_endpoint
+from gateway.store.statements import by
 
 PUSH = "push"
 
@@ -137,8 +138,9 @@ def last_seq(conn: sa.Connection, biller_id: int) -> int:
 
 
 def last_invoice_seq(conn: sa.Connection, invoice_id: int) -> int:
-    return int(
-        conn.execute(
-            sa.select(sa.func.coalesce(sa.func.max(event.c.invoice_seq), 0)).where(event.c.invoice_id == invoice_id)
-        ).scalar_one()
-    )
+    return int(conn.execute(_LAST_OF_INVOICE, {"invoice_id": invoice_id}).scalar_one())
+
+
+_LAST_OF_INVOICE = sa.select(sa.func.coalesce(sa.func.max(event.c.invoice_seq), 0)).where(
+    by(event.c.invoice_id, "invoice_id")
+)

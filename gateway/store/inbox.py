@@ -8,8 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from gateway.store.outbox import insert_for
 from gateway.store.schema import inbox
+from gateway.store.statements import new_or_nothing
 
 APPLIED, HELD = "applied", "held"
 
@@ -41,9 +41,11 @@ def keep(conn: sa.Connection, account: str, event_id: str, raw: Raw, now: dateti
         "body": raw.body,
         "received_at": now,
     }
-    query = insert_for(conn, inbox).values(row).on_conflict_do_nothing(index_elements=["account", "event_id"])
-    inserted: int | None = conn.execute(query.returning(inbox.c.id)).scalar_one_or_none()
+    inserted: int | None = conn.execute(_KEEP.on(conn), row).scalar_one_or_none()
     return inserted
+
+
+_KEEP = new_or_nothing(inbox, ("account", "event_id"), inbox.c.id)
 
 
 def hold(conn: sa.Connection, inbox_id: int, parsed: dict[str, Any]) -> None:

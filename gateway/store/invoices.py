@@ -10,8 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from gateway.domain.invoices import Invoice, InvoiceStatus
-from gateway.store.outbox import insert_for
 from gateway.store.schema import idempotency, invoice, payer
+from gateway.store.statements import by, new_or_nothing, new_or_update
 
 INVOICE_COLUMNS = [invoice.c[name] for name in Invoice.__dataclass_fields__]
 
@@ -44,39 +44,41 @@ def invoice_of(row: Sequence[Any]) -> Invoice:
 def upsert_payer(conn: sa.Connection, biller_id: int, fields: dict[str, Any], now: datetime) -> int:
     """The payer of this reference with these contact points; an older row takes the newer ones."""
     row = fields | {"biller_id": biller_id, "created_at": now, "updated_at": now}
-    query = insert_for(conn, payer).values(row)
-    query = query.on_conflict_do_update(
-        index_elements=["biller_id", "reference"],
-        set_={name: query.excluded[name] for name in fields if name != "reference"} | {"updated_at": now},
-    )
-    payer_id: int = conn.execute(query.returning(payer.c.id)).scalar_one()
+    payer_id: int = conn.execute(_UPSERT_PAYER.on(conn), row).scalar_one()
     return payer_id
+
+
+_CONTACTS = ("name", "email", "phone", "telegram", "whatsapp", "locale", "time_zone", "updated_at")
+_UPSERT_PAYER = new_or_update(payer, ("biller_id", "reference"), _CONTACTS, payer.c.id)
 
 
 def insert(conn: sa.Connection, row: dict[str, Any]) -> int | None:
     """A new invoice's id; None when the biller already has that number."""
-    query = insert_for(conn, invoice).values(row).on_conflict_do_nothing(index_elements=["biller_id", "number"])
-    invoice_id: int | None = conn.execute(query.returning(invoice.c.id)).scalar_one_or_none()
+    invoice_id: int | None = conn.execute(_INSERT.on(conn), row).scalar_one_or_none()
     return invoice_id
+
+
+_INSERT = new_or_nothing(invoice, ("biller_id", "number"), invoice.c.id)
+_BY_ID = sa.select(*INVOICE_COLUMNS).where(by(invoice.c.id, "id"))
+_BY_ID_LOCKED = _BY_ID.with_for_update()
+_BY_NUMBER = sa.select(*INVOICE_COLUMNS).where(by(invoice.c.biller_id, "biller_id"), by(invoice.c.number, "number"))
+_PAYER = sa.select(*PAYER_COLUMNS).where(by(payer.c.id, "id"))
 
 
 def get(conn: sa.Connection, invoice_id: int, *, biller_id: int | None = None, lock: bool = False) -> Invoice | None:
     """The invoice, locked until the end of the transaction when `lock` (on SQLite every writer is alone anyway)."""
-    query = sa.select(*INVOICE_COLUMNS).where(invoice.c.id == invoice_id)
-    if biller_id is not None:
-        query = query.where(invoice.c.biller_id == biller_id)
-    row = conn.execute(query.with_for_update() if lock else query).first()
-    return invoice_of(row) if row else None
+    row = conn.execute(_BY_ID_LOCKED if lock else _BY_ID, {"id": invoice_id}).first()
+    found = invoice_of(row) if row else None
+    return found if found is None or biller_id in (None, found.biller_id) else None
 
 
 def by_number(conn: sa.Connection, biller_id: int, number: str) -> Invoice | None:
-    query = sa.select(*INVOICE_COLUMNS).where(invoice.c.biller_id == biller_id, invoice.c.number == number)
-    row = conn.execute(query).first()
+    row = conn.execute(_BY_NUMBER, {"biller_id": biller_id, "number": number}).first()
     return invoice_of(row) if row else None
 
 
 def get_payer(conn: sa.Connection, payer_id: int) -> Payer:
-    return Payer(*conn.execute(sa.select(*PAYER_COLUMNS).where(payer.c.id == payer_id)).one())
+    return Payer(*conn.execute(_PAYER, {"id": payer_id}).one())
 
 
 def payers_at(conn: sa.Connection, biller_id: int, column: str, address: str) -> list[Payer]:

@@ -38,11 +38,6 @@ class Task:
 _COLUMNS = [task.c[name] for name in Task.__dataclass_fields__]
 
 
-def insert_for(conn: sa.Connection, table: sa.Table) -> Any:
-    """An INSERT that knows ON CONFLICT, in the engine's own dialect."""
-    return sqlite.insert(table) if conn.dialect.name == "sqlite" else postgresql.insert(table)
-
-
 def add(conn: sa.Connection, kind: str, key: int, destination: str, due_at: datetime, now: datetime) -> None:
     """Adds a task that cannot exist yet, because its key was made in this transaction."""
     row = {"kind": kind, "key": key, "destination": destination, "state": DUE, "due_at": due_at, "created_at": now}

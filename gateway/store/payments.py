@@ -12,8 +12,26 @@ import sqlalchemy as sa
 from gateway.domain.invoices import Invoice
 from gateway.domain.payments import OPEN, Applied, Attempt, AttemptStatus, Credit, RefundDue
 from gateway.store.schema import invoice, payment_attempt, payment_update, refund
+from gateway.store.statements import by
 
 _COLUMNS = [payment_attempt.c[name] for name in Attempt.__dataclass_fields__]
+
+
+_BY_ID = sa.select(*_COLUMNS).where(by(payment_attempt.c.id, "id"))
+_BY_ID_LOCKED = _BY_ID.with_for_update()
+_OF_INVOICE = sa.select(*_COLUMNS).where(by(payment_attempt.c.invoice_id, "invoice_id")).order_by(payment_attempt.c.id)
+_OF_ACCOUNT = sa.select(*_COLUMNS).where(by(payment_attempt.c.account_id, "account_id"))
+_BY_EXTERNAL = _OF_ACCOUNT.where(by(payment_attempt.c.external_id, "external_id"))
+_BY_REFERENCE = _OF_ACCOUNT.where(by(payment_attempt.c.reference, "reference")).order_by(payment_attempt.c.id)
+_WRITE = payment_attempt.update().where(
+    by(payment_attempt.c.id, "was_id"),
+    by(payment_attempt.c.status, "was_status"),
+    by(payment_attempt.c.received_minor, "was_received"),
+    by(payment_attempt.c.reversed_minor, "was_reversed"),
+)
+_CREDIT = invoice.update().where(
+    by(invoice.c.id, "was_id"), by(invoice.c.status, "was_status"), by(invoice.c.paid_minor, "was_paid")
+)
 
 
 def _attempt(row: Sequence[Any]) -> Attempt:
@@ -33,23 +51,20 @@ def name_attempt(conn: sa.Connection, attempt_id: int, reference: str) -> None:
 
 
 def get(conn: sa.Connection, attempt_id: int, *, lock: bool = False) -> Attempt | None:
-    query = sa.select(*_COLUMNS).where(payment_attempt.c.id == attempt_id)
-    row = conn.execute(query.with_for_update() if lock else query).first()
+    row = conn.execute(_BY_ID_LOCKED if lock else _BY_ID, {"id": attempt_id}).first()
     return _attempt(row) if row else None
 
 
 def find(conn: sa.Connection, account_id: int, external_id: str, reference: str | None) -> Attempt | None:
     """The attempt an update speaks of: by the vendor's id, else by our reference."""
-    mine = sa.select(*_COLUMNS).where(payment_attempt.c.account_id == account_id)
-    row = conn.execute(mine.where(payment_attempt.c.external_id == external_id)).first()
+    row = conn.execute(_BY_EXTERNAL, {"account_id": account_id, "external_id": external_id}).first()
     if row is None and reference is not None:
-        row = conn.execute(mine.where(payment_attempt.c.reference == reference).order_by(payment_attempt.c.id)).first()
+        row = conn.execute(_BY_REFERENCE, {"account_id": account_id, "reference": reference}).first()
     return _attempt(row) if row else None
 
 
 def of_invoice(conn: sa.Connection, invoice_id: int) -> list[Attempt]:
-    query = sa.select(*_COLUMNS).where(payment_attempt.c.invoice_id == invoice_id).order_by(payment_attempt.c.id)
-    return [_attempt(row) for row in conn.execute(query)]
+    return [_attempt(row) for row in conn.execute(_OF_INVOICE, {"invoice_id": invoice_id})]
 
 
 def opened(
@@ -107,33 +122,29 @@ def polled(conn: sa.Connection, attempt_id: int) -> None:
 
 def write(conn: sa.Connection, before: Invoice, attempt: Attempt, change: Applied, now: datetime) -> bool:
     """Books what the domain decided, if both rows are still as it saw them. False: read again and decide anew."""
-    query = payment_attempt.update().where(
-        payment_attempt.c.id == attempt.id,
-        payment_attempt.c.status == attempt.status,
-        payment_attempt.c.received_minor == attempt.received_minor,
-        payment_attempt.c.reversed_minor == attempt.reversed_minor,
-    )
     values = {
+        "was_id": attempt.id,
+        "was_status": attempt.status,
+        "was_received": attempt.received_minor,
+        "was_reversed": attempt.reversed_minor,
         "status": change.status,
         "received_minor": change.received_minor,
         "reversed_minor": change.reversed_minor,
         "reason": change.reason,
         "updated_at": now,
     }
-    if not conn.execute(query.values(**values)).rowcount:
+    if not conn.execute(_WRITE, values).rowcount:
         return False
     return not change.delta.minor or write_credit(conn, before, change, now)
 
 
 def write_credit(conn: sa.Connection, before: Invoice, change: Applied | Credit, now: datetime) -> bool:
     """Moves the invoice's paid sum and state, if it is still as the domain saw it."""
-    query = invoice.update().where(
-        invoice.c.id == before.id, invoice.c.status == before.status, invoice.c.paid_minor == before.paid_minor
-    )
-    values: dict[str, Any] = {"status": change.invoice_status, "paid_minor": change.paid_minor, "updated_at": now}
+    values: dict[str, Any] = {"was_id": before.id, "was_status": before.status, "was_paid": before.paid_minor}
+    values |= {"status": change.invoice_status, "paid_minor": change.paid_minor, "updated_at": now}
     if change.settles or change.reopens:
         values["settled_at"] = now if change.settles else None
-    return bool(conn.execute(query.values(**values)).rowcount)
+    return bool(conn.execute(_CREDIT, values).rowcount)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,12 +171,15 @@ _LINE = [payment_update.c[name] for name in Line.__dataclass_fields__]
 
 def record(conn: sa.Connection, row: dict[str, Any]) -> int:
     """Adds a line to the ledger."""
-    return int(conn.execute(payment_update.insert().values(row).returning(payment_update.c.id)).scalar_one())
+    return int(conn.execute(_RECORD, row).scalar_one())
+
+
+_RECORD = payment_update.insert().returning(payment_update.c.id)
+_LINES = sa.select(*_LINE).where(by(payment_update.c.invoice_id, "invoice_id")).order_by(payment_update.c.id)
 
 
 def lines(conn: sa.Connection, invoice_id: int) -> list[Line]:
-    query = sa.select(*_LINE).where(payment_update.c.invoice_id == invoice_id).order_by(payment_update.c.id)
-    return [Line(*row) for row in conn.execute(query)]
+    return [Line(*row) for row in conn.execute(_LINES, {"invoice_id": invoice_id})]
 
 
 def line(conn: sa.Connection, line_id: int) -> Line:
@@ -213,17 +227,8 @@ def owe_back(conn: sa.Connection, invoice_id: int, attempt_id: int | None, due: 
     conn.execute(refund.insert().values(row).inline())
 
 
+_REFUNDS = sa.select(*_REFUND).where(by(refund.c.invoice_id, "invoice_id")).order_by(refund.c.id)
+
+
 def refunds(conn: sa.Connection, invoice_id: int) -> list[Refund]:
-    query = sa.select(*_REFUND).where(refund.c.invoice_id == invoice_id).order_by(refund.c.id)
-    return [Refund(*row) for row in conn.execute(query)]
-
-
-def processing(conn: sa.Connection, invoice_ids: Collection[int]) -> set[int]:
-    """Which of these invoices have a payment under way (the payer was sent to a provider and is not back)."""
-    busy = (AttemptStatus.UNKNOWN, AttemptStatus.PENDING, AttemptStatus.ACCEPTED)
-    query = sa.select(payment_attempt.c.invoice_id).where(
-        payment_attempt.c.invoice_id.in_(invoice_ids),
-        payment_attempt.c.status.in_(busy),
-        payment_attempt.c.closing_at.is_(None),
-    )
-    return set(conn.execute(query.distinct()).scalars())
+    return [Refund(*row) for row in conn.execute(_REFUNDS, {"invoice_id": invoice_id})]

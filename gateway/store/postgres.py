@@ -1,14 +1,14 @@
 """PostgreSQL (15 or newer), for several processes or hosts: asyncpg, one pool, LISTEN for signals.
 
-A body that meets a serialisation failure or a deadlock is run again, up to five times. Signals travel by NOTIFY inside the
-transaction, so that a rolled-back one is never heard.
+A body that meets a serialisation failure, a deadlock, or a row that another was faster to write is run again, up to five
+times. Signals travel by NOTIFY inside the transaction, so that a rolled-back one is never heard.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,11 +19,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from gateway.store import migrate
 from gateway.store.database import StoreUnavailable
-from gateway.store.signals import Hub, take
+from gateway.store.signals import Hub, emit, take
 
 T = TypeVar("T")
 CHANNEL = "achit"
-_AGAIN = {"40001", "40P01"}  # serialization_failure, deadlock_detected
+_AGAIN = {"40001", "40P01", "23505"}  # serialization_failure, deadlock_detected, unique_violation
+_SERVER = ("08", "53", "57", "58")  # connection, out of resources (disk full), operator intervention, system error
+_PAYLOAD = 7_900  # NOTIFY takes less than 8,000 bytes
 _RETRIES = 5
 
 
@@ -63,30 +65,37 @@ class PostgresDatabase:
     async def write(self, body: Callable[[sa.Connection], T]) -> T:
         for left in reversed(range(_RETRIES)):
             try:
-                async with self._engine.begin() as conn:
+                async with self._errors(), self._engine.begin() as conn:
                     return await conn.run_sync(_run_and_notify, body)
             except sa.exc.DBAPIError as error:
-                if getattr(error.orig, "sqlstate", None) in _AGAIN and left:
-                    continue
-                raise _translated(error) from error
-            except (OSError, asyncpg.PostgresConnectionError) as error:
-                raise StoreUnavailable("the connection to PostgreSQL is lost") from error
+                if getattr(error.orig, "sqlstate", None) not in _AGAIN or not left:
+                    raise
         raise AssertionError("unreachable")
 
     async def read(self, body: Callable[[sa.Connection], T]) -> T:
-        try:
-            async with self._engine.connect() as conn:
-                await conn.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-                return await conn.run_sync(body)
-        except sa.exc.DBAPIError as error:
-            raise _translated(error) from error
-        except (OSError, asyncpg.PostgresConnectionError) as error:
-            raise StoreUnavailable("the connection to PostgreSQL is lost") from error
+        async with self._errors(), self._engine.connect() as conn:
+            await conn.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            return await conn.run_sync(body)
 
     async def notify(self, topics: Iterable[str]) -> None:
-        payload = "\n".join(topics)
-        async with self._engine.begin() as conn:
-            await conn.execute(_NOTIFY, {"payload": payload})
+        await self.write(lambda conn: _emit_all(conn, topics))
+
+    @contextlib.asynccontextmanager
+    async def _errors(self) -> AsyncIterator[None]:
+        """The server's own troubles come out as StoreUnavailable, everything else as it is."""
+        if self._closed:
+            raise StoreUnavailable("the database is closed")
+        try:
+            yield
+        except sa.exc.DBAPIError as error:
+            state = str(getattr(error.orig, "sqlstate", None) or "")
+            if error.connection_invalidated or state[:2] in _SERVER:
+                raise StoreUnavailable(f"PostgreSQL cannot take this now ({state or 'connection lost'})") from error
+            raise
+        except sa.exc.TimeoutError as error:
+            raise StoreUnavailable("every connection to PostgreSQL is busy") from error
+        except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as error:
+            raise StoreUnavailable("the connection to PostgreSQL is lost") from error
 
     async def migrate(self) -> None:
         async with self._engine.connect() as conn:
@@ -114,39 +123,50 @@ class PostgresDatabase:
         pause = 0.1
         while True:
             try:
-                conn = await asyncpg.connect(self._url)
-            except (OSError, asyncpg.PostgresError):
+                await self._hear()
+                pause = 0.1
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 5.0)
-                continue
-            lost = asyncio.Event()
-            try:
-                conn.add_termination_listener(lambda _, lost=lost: lost.set())
-                await conn.add_listener(CHANNEL, lambda *heard: self.signals.publish(str(heard[3]).split("\n")))
-                pause = 0.1
-                if self._ready.is_set():
-                    self.signals.publish(self.signals.topics())
-                self._ready.set()
-                await lost.wait()
-            finally:
-                conn.terminate()
+
+    async def _hear(self) -> None:
+        """Hears signals until the connection ends."""
+        conn = await asyncpg.connect(self._url)
+        lost = asyncio.Event()
+        try:
+            conn.add_termination_listener(lambda _: lost.set())
+            await conn.add_listener(CHANNEL, lambda *heard: self.signals.publish(str(heard[3]).split("\n")))
+            if self._ready.is_set():
+                self.signals.publish(self.signals.topics())
+            self._ready.set()
+            await lost.wait()
+        finally:
+            conn.terminate()
 
 
 _NOTIFY = sa.text(f"SELECT pg_notify('{CHANNEL}', :payload)")
 
 
+def _emit_all(conn: sa.Connection, topics: Iterable[str]) -> None:
+    for topic in topics:
+        emit(conn, topic)
+
+
 def _run_and_notify(conn: sa.Connection, body: Callable[[sa.Connection], T]) -> T:
     take(conn)
     result = body(conn)
-    topics = take(conn)
-    if topics:
-        conn.execute(_NOTIFY, {"payload": "\n".join(sorted(topics))})
+    for payload in _payloads(sorted(take(conn))):
+        conn.execute(_NOTIFY, {"payload": payload})
     return result
 
 
-def _translated(error: sa.exc.DBAPIError) -> Exception:
-    state = str(getattr(error.orig, "sqlstate", None) or "")
-    # 08 connection, 53 out of resources (disk full), 57 operator intervention, 58 system error
-    if error.connection_invalidated or state[:2] in ("08", "53", "57", "58"):
-        return StoreUnavailable(f"PostgreSQL cannot take this now ({state or 'connection lost'})")
-    return error
+def _payloads(topics: Sequence[str]) -> Iterator[str]:
+    """The topics in as few payloads as NOTIFY's limit allows."""
+    payload = ""
+    for topic in topics:
+        if payload and len(payload) + len(topic) >= _PAYLOAD:
+            yield payload
+            payload = ""
+        payload = f"{payload}\n{topic}" if payload else topic
+    if payload:
+        yield payload

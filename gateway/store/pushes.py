@@ -8,8 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from gateway.store.outbox import insert_for
 from gateway.store.schema import event, push_endpoint, status_push
+from gateway.store.statements import by, new_or_update
 
 WAITING, DELIVERED, DEAD = "waiting", "delivered", "dead"
 
@@ -55,11 +55,9 @@ def add_endpoint(conn: sa.Connection, row: dict[str, Any]) -> int:
 
 
 def endpoint(conn: sa.Connection, endpoint_id: int, *, biller_id: int | None = None) -> EndpointRow | None:
-    query = sa.select(*_ENDPOINT).where(push_endpoint.c.id == endpoint_id)
-    if biller_id is not None:
-        query = query.where(push_endpoint.c.biller_id == biller_id)
-    row = conn.execute(query).first()
-    return EndpointRow(*row) if row else None
+    row = conn.execute(_ENDPOINT_BY_ID, {"id": endpoint_id}).first()
+    found = EndpointRow(*row) if row else None
+    return found if found is None or biller_id in (None, found.biller_id) else None
 
 
 def endpoints(conn: sa.Connection, biller_id: int) -> list[EndpointRow]:
@@ -79,8 +77,7 @@ def remove_endpoint(conn: sa.Connection, endpoint_id: int) -> None:
 
 def advance(conn: sa.Connection, endpoint_id: int, was: int, cursor: int) -> bool:
     """Moves the cursor forward, if a replay has not moved it meanwhile."""
-    query = push_endpoint.update().where(push_endpoint.c.id == endpoint_id, push_endpoint.c.cursor == was)
-    return bool(conn.execute(query.values(cursor=cursor)).rowcount)
+    return bool(conn.execute(_ADVANCE, {"of_id": endpoint_id, "was": was, "cursor": cursor}).rowcount)
 
 
 def push(conn: sa.Connection, push_id: int) -> PushRow | None:
@@ -102,14 +99,14 @@ def pushes_of(conn: sa.Connection, endpoint_id: int, event_ids: list[int]) -> di
 
 def save(conn: sa.Connection, row: dict[str, Any]) -> int:
     """Writes what a try brought, over what the tries before left."""
-    query = insert_for(conn, status_push).values(row)
-    kept = ("endpoint_id", "event_id", "created_at")
-    query = query.on_conflict_do_update(
-        index_elements=["endpoint_id", "event_id"],
-        set_={name: query.excluded[name] for name in row if name not in kept},
-    )
-    push_id: int = conn.execute(query.returning(status_push.c.id)).scalar_one()
+    push_id: int = conn.execute(_SAVE.on(conn), row).scalar_one()
     return push_id
+
+
+_OUTCOME = ("state", "tries", "next_at", "body", "log", "delivered_at")
+_SAVE = new_or_update(status_push, ("endpoint_id", "event_id"), _OUTCOME, status_push.c.id)
+_ADVANCE = push_endpoint.update().where(by(push_endpoint.c.id, "of_id"), by(push_endpoint.c.cursor, "was"))
+_ENDPOINT_BY_ID = sa.select(*_ENDPOINT).where(by(push_endpoint.c.id, "id"))
 
 
 def log(

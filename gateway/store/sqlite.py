@@ -13,7 +13,7 @@ import fcntl
 import os
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -29,6 +29,19 @@ from gateway.store.signals import Hub, take
 T = TypeVar("T")
 GROUP = 64
 READERS = 2
+# What stops the engine itself, whichever body met it; anything else is that body's own fault.
+_ENGINE = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_INTERRUPT,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_NOTADB,
+    }
+)
 _PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
@@ -57,7 +70,11 @@ class _Seat:
     async def open(cls, path: Path, *, writes: bool) -> _Seat:
         aio = await aiosqlite.connect(path, factory=_Hooked, isolation_level=None, cached_statements=512)
         seat = cls(aio)
-        await seat.run(lambda raw: seat._prepare(raw, writes))
+        try:
+            await seat.run(lambda raw: seat._prepare(raw, writes))
+        except BaseException:
+            await aio.close()
+            raise
         return seat
 
     def _prepare(self, raw: sqlite3.Connection, writes: bool) -> None:
@@ -110,13 +127,18 @@ class SqliteDatabase:
     async def open(cls, path: Path) -> SqliteDatabase:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = _lock(path)
+        seats: list[_Seat] = []
         try:
-            writer = await _Seat.open(path, writes=True)
-            readers = [await _Seat.open(path, writes=False) for _ in range(READERS)]
-        except BaseException:
+            for writes in (True, *[False] * READERS):
+                seats.append(await _Seat.open(path, writes=writes))  # noqa: PERF401 - what is open must be closed again
+        except BaseException as error:
+            for seat in seats:
+                await seat.close()
             lock.close()
+            if isinstance(error, sqlite3.Error):
+                raise StoreUnavailable(f"{path} cannot be opened: {_first_line(error)}") from error
             raise
-        return cls(path, lock, writer, readers)
+        return cls(path, lock, seats[0], seats[1:])
 
     async def write(self, body: Callable[[sa.Connection], T]) -> T:
         if self._closing:
@@ -127,10 +149,20 @@ class SqliteDatabase:
         return await future
 
     async def read(self, body: Callable[[sa.Connection], T]) -> T:
+        async with self._reader() as seat:
+            return await seat.run(lambda raw: _snapshot(raw, seat.conn, body))
+
+    @contextlib.asynccontextmanager
+    async def _reader(self) -> AsyncIterator[_Seat]:
+        """A reader for one use. The engine's own errors come out as StoreUnavailable."""
+        if self._closing:
+            raise StoreUnavailable("the database is closed")
         seat = await self._readers.get()
         try:
-            return await seat.run(lambda raw: _snapshot(raw, seat.conn, body))
-        except (sqlite3.OperationalError, sa.exc.OperationalError) as error:
+            yield seat
+        except (sqlite3.Error, sa.exc.DBAPIError) as error:
+            if not _of_engine(error):
+                raise
             raise StoreUnavailable(_first_line(error)) from error
         finally:
             self._readers.put_nowait(seat)
@@ -154,12 +186,12 @@ class SqliteDatabase:
                 raw.backup(out)
                 out.execute("PRAGMA journal_mode=DELETE")
 
-        seat = await self._readers.get()
         try:
-            await seat.run(copy)
+            async with self._reader() as seat:
+                await seat.run(copy)
+            partial.replace(target)
         finally:
-            self._readers.put_nowait(seat)
-        partial.replace(target)
+            partial.unlink(missing_ok=True)
 
     async def aclose(self) -> None:
         """Finishes what was handed in, then closes. Calling it twice is fine."""
@@ -200,6 +232,8 @@ class SqliteDatabase:
         except (sqlite3.Error, sa.exc.SQLAlchemyError) as error:
             failure = StoreUnavailable(_first_line(error))
             return [(None, failure)] * len(bodies), set()
+        except Exception as error:  # a fault of ours: whoever waits must hear of it
+            return [(None, error)] * len(bodies), set()
 
 
 def _commit_group(
@@ -216,7 +250,7 @@ def _commit_group(
                 value = body(conn)
             except Exception as error:
                 take(conn)
-                if not raw.in_transaction or isinstance(error, sa.exc.OperationalError):
+                if not raw.in_transaction or _of_engine(error):
                     raise sqlite3.OperationalError(_first_line(error)) from error
                 raw.execute("ROLLBACK TO body")
                 results.append((None, error))
@@ -240,6 +274,11 @@ def _snapshot(raw: sqlite3.Connection, conn: sa.Connection, body: Callable[[sa.C
     finally:
         if raw.in_transaction:
             raw.execute("ROLLBACK")
+
+
+def _of_engine(error: BaseException) -> bool:
+    code = getattr(getattr(error, "orig", None) or error, "sqlite_errorcode", 0)
+    return code & 0xFF in _ENGINE
 
 
 def _first_line(error: BaseException) -> str:

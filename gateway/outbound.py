@@ -25,7 +25,8 @@ from gateway.ports.http import HttpResponse
 
 MAX_ANSWER = 4 * 1024 * 1024
 MAX_PUSH_ANSWER = 4 * 1024  # of a receiver's answer no more is kept
-_BUSY = frozenset({429, 502, 503, 504})
+_BUSY = frozenset({429, 503})
+_BETWEEN = frozenset({502, 504})  # said by something before the vendor, which may have done the work
 _CONNECT_SHARE = 0.6  # of the time-out: connecting must run out first, so that "not sent" stays known
 _POOL = 256
 _USER_AGENT = "achit"
@@ -76,7 +77,9 @@ class OutboundClient:
         except _TooLarge:
             why = f"{target.host} answered with more than {MAX_ANSWER} bytes"
             raise (OutcomeUnknown(why) if submits else Rejected("answer_too_large", why)) from None
-        if answer.status in _BUSY:
+        if answer.status in _BETWEEN and submits:
+            raise OutcomeUnknown(f"{target.host} answered {answer.status}")
+        if answer.status in _BUSY | _BETWEEN:
             why = f"{target.host} answered {answer.status}"
             raise RetryLater(why, after_s=retry_after_s(answer, self._clock.now()))
         return answer

@@ -30,7 +30,7 @@ class HttpClient(Protocol):
         """One call; redirects are not followed, the answer's body is limited to 4 MiB.
 
         `submits` says that the call changes something at the vendor. Raises `RetryLater` when the connection could not
-        be made, on 429 and on 502, 503 and 504 (with `Retry-After` in seconds when sent); when the connection broke or timed out after
-        the request may have left: `OutcomeUnknown` if it submits, else `RetryLater`. Any other status is returned.
+        be made, and on 429 and 503 (with `Retry-After` in seconds when sent). When the connection broke or timed out after the
+        request may have left, and on 502 and 504: `OutcomeUnknown` if it submits, else `RetryLater`. Any other status is returned.
         """
         ...

@@ -21,7 +21,6 @@ DKIM_HEADERS = (
 _MAILBOX = re.compile(r"[^\s<>()\[\],;:\\\"@\x00-\x1f\x7f]{1,64}@[^\s<>()\[\],;:\\\"@\x00-\x1f\x7f]{1,253}")
 _PLAIN = re.compile(r"[\x20-\x7e]{0,60}")
 _URL = re.compile(r"https?://[\x21-\x3b\x3d\x3f-\x7e]{1,900}")
-_NEWLINE = re.compile(r"\r\n|\r|\n")
 
 
 def mailbox(address: str, name: str) -> str:
@@ -73,9 +72,13 @@ def compose(message: Message, *, to: str, from_name: str, from_address: str, mes
 
 def _part(subtype: str, content: str) -> bytes:
     # Ends in CRLF also because b2a_qp breaks long lines with the line end that it meets first.
-    body = (_NEWLINE.sub("\r\n", content) + "\r\n").encode("utf-8", "replace")
+    body = (_one_line_end(content).replace("\n", "\r\n") + "\r\n").encode("utf-8", "replace")
     head = f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
     return head.encode() + binascii.b2a_qp(body, istext=True)
+
+
+def _one_line_end(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _named(name: str, address: str) -> str:
@@ -92,7 +95,7 @@ def _words(value: str) -> str:
     if _PLAIN.fullmatch(value) and "=?" not in value:
         return value
     words, chunk = [], b""
-    for character in _NEWLINE.sub(" ", value):
+    for character in _one_line_end(value).replace("\n", " "):
         encoded = character.encode("utf-8", "replace")
         if len(chunk) + len(encoded) > 45:
             words.append(chunk)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import zlib
-from typing import Any
+from typing import Any, cast
 
 from gateway.domain.deliveries import Delivery, MessageKind
 from gateway.domain.invoices import IconState, Invoice, icon_state
 from gateway.domain.payments import Attempt, AttemptStatus
+from gateway.ports.channel import OpensChats
 from gateway.ports.values import Money
 from gateway.rendering import Brand, InvoiceIssued, Line, MessageContext, PaymentFailed, PaymentReceived, PayPage
+from gateway.services import plans
 from gateway.services.context import Context
 from gateway.services.directory import Biller
 from gateway.services.invoices import View
@@ -151,7 +153,19 @@ def pay_page(
         reason=reason,
         returned=returned,
         overdue=invoice.payable and invoice.due_on < today,
+        chats=chats(ctx, view) if invoice.payable else [],
     )
+
+
+def chats(ctx: Context, view: View) -> list[str]:
+    """The biller's chats that the payer could still bind by a link."""
+    return [
+        account.short
+        for account in ctx.directory.channels_of(view.invoice.biller_id)
+        if account.plugin.opens_chats
+        and plans.address_of(view.payer, account.plugin) is None
+        and cast(OpensChats, account.make()).start_url("") is not None
+    ]
 
 
 def revision(ctx: Context, biller: Biller, view: View) -> str:

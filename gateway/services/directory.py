@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import structlog
 
 from gateway.config.biller import Biller as BillerSettings
 from gateway.config.shapes import Place, read_section
@@ -28,6 +29,9 @@ from gateway.store import signals
 from gateway.store.billers import CHANNEL, PROVIDER, AccountRow
 from gateway.store.database import Database
 from gateway.vault import Vault
+
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +166,18 @@ class Directory:
 
     def providers_of(self, biller_id: int) -> list[ProviderAccount]:
         return [a for a in self._accounts.values() if isinstance(a, ProviderAccount) and self._serves(a, biller_id)]
+
+    def warm(self) -> None:
+        """Makes every adapter that is in use, so that no payer waits for the import of a vendor's SDK.
+
+        One that cannot be made is logged; its own calls will say so again, and `achit check` names it.
+        """
+        for account in self._accounts.values():
+            if account.row.enabled:
+                try:
+                    account.make()
+                except Exception as error:
+                    log.error("account.unusable", account=account.row.name, reason=type(error).__name__)
 
     async def aclose(self) -> None:
         """Lets go of the adapters' connections."""

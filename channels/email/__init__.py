@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 import dkim
+from dkim.crypto import UnparsableKeyError, parse_pem_private_key
 
 from channels.email.compose import DKIM_HEADERS, compose, mailbox
 from channels.email.inbound import read_mail
@@ -66,6 +67,8 @@ class Settings:
         mailbox(self.from_address, "from_address")
         if self.dkim_key and not self.dkim_selector:
             raise ValueError("dkim_selector: needed with dkim_key")
+        if self.dkim_key and not _readable(self.dkim_key):
+            raise ValueError("dkim_key: not the PEM of an RSA private key")
         if self.password and not self.username:
             raise ValueError("username: needed with password")
         if self.connections < 1:
@@ -153,6 +156,18 @@ def _token(reference: str, secret: Secret | None) -> str:
     return f"{reference}.{verify.hmac_hex_sha256(secret, 'email token:', reference)[:16]}" if secret else reference
 
 
+def _pem(key: Secret) -> bytes:
+    return key.reveal().replace("\r\n", "\n").strip().encode()
+
+
+def _readable(key: Secret) -> bool:
+    try:
+        parse_pem_private_key(_pem(key))
+    except (UnparsableKeyError, ValueError, LookupError, TypeError):
+        return False
+    return True
+
+
 def _signed(raw: bytes, settings: Settings) -> bytes:
     assert settings.dkim_key is not None
     assert settings.dkim_selector is not None
@@ -162,7 +177,7 @@ def _signed(raw: bytes, settings: Settings) -> bytes:
         raw,
         settings.dkim_selector.encode(),
         (settings.dkim_domain or settings.from_domain).encode(),
-        settings.dkim_key.reveal().encode(),
+        _pem(settings.dkim_key),
         canonicalize=(b"relaxed", b"relaxed"),
         include_headers=present,
     )

@@ -22,6 +22,7 @@ from gateway.ports.gsm7 import segments
 
 STOP_WORDS = frozenset(["STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"])
 START_WORDS = frozenset(["START", "YES", "UNSTOP"])
+_FILTERS = {"To", "From", "PageSize"}
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 # Test credentials, "To" numbers: each always fails in one way.
 _MAGIC = {
@@ -196,6 +197,8 @@ class TwilioStandIn(HttpStandIn):
         if (refused := self._refuse_caller(request) or await self._fail()) is not None:
             return refused
         query = request.query
+        if not query.keys() <= _FILTERS:
+            return _error(400, 20001, "This stand-in does not filter by that")
         found = [
             message
             for message in reversed(self._current.values())

@@ -164,14 +164,14 @@ def key() -> rsa.RSAPrivateKey:
 
 
 class TestDkim:
-    @pytest.fixture
-    async def signed(self, key: rsa.RSAPrivateKey) -> bytes:
-        """A message as it arrived at a mail server."""
-        private = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
-        )
+    @pytest.fixture(params=["TraditionalOpenSSL", "PKCS8"])
+    async def signed(self, key: rsa.RSAPrivateKey, request: pytest.FixtureRequest) -> bytes:
+        """A message as it arrived at a mail server; its key in either form that OpenSSL writes, line ends of Windows."""
+        form = serialization.PrivateFormat[request.param]
+        private = key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
         async with open_bench() as bench:
-            settings = bench.settings_with(dkim_key=Secret(private.decode()), dkim_selector="s2026")
+            secret = Secret(private.replace("\n", "\r\n"))
+            settings = bench.settings_with(dkim_key=secret, dkim_selector="s2026")
             await bench.channel(settings).send(letter(bench))
             return bench.mail.messages[0].content
 
@@ -240,6 +240,8 @@ def test_settings_name_what_is_wrong() -> None:
     for changes, named in (
         ({"from_address": "nobody"}, "from_address"),
         ({"dkim_key": Secret("x")}, "dkim_selector"),
+        ({"dkim_key": Secret("x"), "dkim_selector": "s"}, "dkim_key"),
+        ({"dkim_key": Secret("--\n!!!!\n--"), "dkim_selector": "s"}, "dkim_key"),
         ({"password": Secret("x")}, "username"),
         ({"connections": 0}, "connections"),
     ):

@@ -123,6 +123,15 @@ class TestSend:
             await channel.send(a_message(bench))
 
 
+class TestLink:
+    async def test_start_link_brings_its_token_back(self, bench: TelegramBench) -> None:
+        link = bench.channel().start_url("a-B_9")
+        assert link == "https://t.me/achit_demo_bot?start=a-B_9"
+
+    async def test_without_the_bots_name_there_is_no_link(self, bench: TelegramBench) -> None:
+        assert bench.channel(bench.settings_with(bot_username="")).start_url("abc") is None
+
+
 class TestEdit:
     async def test_text_and_buttons_are_replaced(self, bench: TelegramBench) -> None:
         result = await bench.channel().send(a_message(bench, buttons=BUTTONS))

@@ -167,6 +167,13 @@ class EventPage(Answer):
     next_after: int
 
 
+class TimelinePage(Answer):
+    """`next_after` is the `after` of the next call: an `invoice_sequence`."""
+
+    items: list[Event]
+    next_after: int
+
+
 class PushEndpoint(Answer):
     id: Annotated[str, Field(pattern="^pep_[0-9A-Za-z]{7,10}$")]
     url: str

@@ -223,7 +223,7 @@ async def record_payment(call: Call[models.OffPlatformPayment, None]) -> Answer:
     summary="Read an invoice's timeline",
     scope=Scope.READ,
     query=models.TimelineQuery,
-    returns={200: Returns("Its events in order.", answers.EventPage)},
+    returns={200: Returns("Its events in order.", answers.TimelinePage)},
 )
 async def read_timeline(call: Call[None, models.TimelineQuery]) -> Answer:
     """Everything that happened to it, numbered by `invoice_sequence` without gaps."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_network
@@ -77,7 +78,7 @@ class Api:
         path: str,
         body: Any = None,
         *,
-        raw: bytes | None = None,
+        raw: bytes | io.BytesIO | None = None,
         headers: Mapping[str, str] | None = None,
         key: str | None = None,
     ) -> tuple[ClientResponse, Any]:

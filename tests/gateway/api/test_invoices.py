@@ -6,8 +6,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from gateway.api import answers
 from tests.gateway.api.conftest import INVOICE, Api, MakeApi
 
@@ -160,20 +158,21 @@ def valid_of(shown: Any) -> Any:
     return shown
 
 
-@pytest.mark.parametrize(
-    ("change", "status", "path"),
-    [
-        ({"amount": {"value": "9.00", "currency": "EUR"}}, 422, "amount.currency"),
-        ({"due_on": "2026-11-19"}, 422, "due_on"),
-        ({}, 422, ""),
-        ({"amount": None, "due_on": None}, 422, ""),
-        ({"number": "7"}, 422, "number"),
-    ],
+CANNOT_CHANGE: tuple[tuple[Any, str], ...] = (
+    ({"amount": {"value": "9.00", "currency": "EUR"}}, "amount.currency"),
+    ({"due_on": "2026-11-19"}, "due_on"),
+    ({}, ""),
+    ({"amount": None, "due_on": None}, ""),
+    ({"number": "7"}, "number"),
 )
-async def test_what_cannot_change_is_named(api: Api, change: Any, status: int, path: str) -> None:
+
+
+async def test_what_cannot_change_is_named(api: Api) -> None:
     issued = await api.issue()
-    answer, problem = await api.call("PATCH", f"/v1/invoices/{issued['id']}", change)
-    assert (answer.status, path in [fault["path"] for fault in problem["errors"]]) == (status, True), problem
+    for change, path in CANNOT_CHANGE:
+        answer, problem = await api.call("PATCH", f"/v1/invoices/{issued['id']}", change)
+        assert answer.status == 422
+        assert path in [fault["path"] for fault in problem["errors"]], problem
     assert await api.ok("GET", f"/v1/invoices/{issued['id']}") == issued
 
 
@@ -248,11 +247,11 @@ async def test_too_much_money_is_kept_and_due_back(api: Api) -> None:
     assert (refund["reason"], refund["amount"]["value"], refund["state"]) == ("overpaid", "76.55", "due")
 
 
-@pytest.mark.parametrize("source", ["webhook", "poll", "Cash", "", "a b"])
-async def test_a_biller_does_not_speak_for_a_provider(api: Api, source: str) -> None:
-    issued = await api.issue()
-    answer, problem = await api.call("POST", f"/v1/invoices/{issued['id']}/payments", MONEY | {"source": source})
-    assert (answer.status, problem["errors"][0]["path"]) == (422, "source")
+async def test_a_biller_does_not_speak_for_a_provider(edge: Api) -> None:
+    issued = await edge.issue()
+    for source in ("webhook", "poll", "Cash", "", "a b"):
+        answer, problem = await edge.call("POST", f"/v1/invoices/{issued['id']}/payments", MONEY | {"source": source})
+        assert (answer.status, problem["errors"][0]["path"]) == (422, "source")
 
 
 async def test_pages_follow_a_cursor_and_filters_hold_together(api: Api) -> None:
@@ -289,29 +288,37 @@ def valid_page(page: Any) -> Any:
     return page
 
 
-@pytest.mark.parametrize(
-    ("query", "name"),
-    [
-        ("limit=0", "limit"), ("limit=201", "limit"), ("limit=5.0", "limit"), ("limit=%2B5", "limit"), ("limit=٥", "limit"),
-        ("cursor=x", "cursor"), ("cursor=cevt_0000001", "cursor"), ("cursor=", "cursor"), ("status=late", "status"),
-        ("due_before=soon", "due_before"), ("created_after=2026-11-23", "created_after"), ("sort=number", "sort"),
-        ("number=", "number"), ("number=%00", "number"), ("limit=5&limit=6", "limit"), ("status=open&status=open", "status"),
-    ],
-)  # fmt: skip
-async def test_a_wrong_query_names_the_parameter(edge: Api, query: str, name: str) -> None:
-    answer, problem = await edge.call("GET", f"/v1/invoices?{query}")
-    assert (answer.status, problem["type"]) == (400, "/problems/invalid-query")
-    assert [fault["path"] for fault in problem["errors"]] == [name]
+WRONG_QUERIES = {
+    "limit=0": "limit", "limit=201": "limit", "limit=5.0": "limit", "limit=%2B5": "limit", "limit=٥": "limit",
+    "cursor=x": "cursor", "cursor=cevt_0000001": "cursor", "cursor=": "cursor", "status=late": "status",
+    "due_before=soon": "due_before", "created_after=2026-11-23": "created_after", "sort=number": "sort",
+    "number=": "number", "number=%00": "number", "limit=5&limit=6": "limit", "status=open&status=open": "status",
+}  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "invoice_id",
-    ["inv_0000009", "inv_", "evt_0000001", "inv_00000001", "1", "inv_zzzzzzzzzz", "..%2f..%2fetc", "inv_000000%00"],
-)
-async def test_an_id_that_is_not_there_is_not_found(edge: Api, invoice_id: str) -> None:
+async def test_a_wrong_query_names_the_parameter(edge: Api) -> None:
+    answered = {}
+    for query in WRONG_QUERIES:
+        answer, problem = await edge.call("GET", f"/v1/invoices?{query}")
+        assert (answer.status, problem["type"]) == (400, "/problems/invalid-query"), query
+        answered[query] = ",".join(fault["path"] for fault in problem["errors"])
+    assert answered == WRONG_QUERIES
+
+
+async def test_an_id_that_is_not_there_is_not_found(edge: Api) -> None:
     await edge.issue()
-    answer, problem = await edge.call("GET", f"/v1/invoices/{invoice_id}")
-    assert (answer.status, problem["type"]) == (404, "/problems/not-found")
+    for name in (
+        "inv_0000009",
+        "inv_",
+        "evt_0000001",
+        "inv_00000001",
+        "1",
+        "inv_zzzzzzzzzz",
+        "..%2f..%2fetc",
+        "inv_000000%00",
+    ):
+        answer, problem = await edge.call("GET", f"/v1/invoices/{name}")
+        assert (answer.status, problem["type"]) == (404, "/problems/not-found"), name
 
 
 async def test_the_region_of_the_biller_reads_the_phone(edge: Api, tmp_path: Path) -> None:

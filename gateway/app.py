@@ -11,11 +11,11 @@ import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import structlog
 from aiohttp import web
 
+from gateway import control
 from gateway.api.application import operations_application, public_application
 from gateway.api.health import Metrics
 from gateway.clock import Clock, SystemClock
@@ -47,6 +47,7 @@ async def open_context(
     public_url: str | None = None,
     migrate: bool = True,
     database: Database | None = None,
+    renderer: Renderer | None = None,
 ) -> AsyncIterator[Context]:
     """Opens everything that the services need, and closes it again. `database` is one that is open already, and stays so."""
     clock = clock or SystemClock()
@@ -74,7 +75,7 @@ async def open_context(
             links=LinkSigner([derive(key, "links") for key in ring]),
             unsubscribes=TokenSigner([derive(key, "tokens") for key in ring], "unsubscribe"),
             starts=TokenSigner([derive(key, "tokens") for key in ring], "start"),
-            renderer=Renderer(None, _overrides(config)),
+            renderer=renderer or make_renderer(config),
             directory=directory,
             push_client=push_client,
             public_url=(public_url or config.server.public_url).rstrip("/"),
@@ -90,10 +91,11 @@ async def open_context(
             await asyncio.gather(watching, return_exceptions=True)
 
 
-def _overrides(config: Config) -> dict[str, Path]:
-    """Each biller's own templates: a folder of its name in `templates_dir`."""
+def make_renderer(config: Config) -> Renderer:
+    """Our templates, and over them each biller's own: a folder of its name in `templates_dir`. Raises BadTemplates."""
     root = config.templates_dir
-    return {folder.name: folder for folder in sorted(root.iterdir()) if folder.is_dir()} if root else {}
+    folders = [folder for folder in sorted(root.iterdir()) if folder.is_dir()] if root else []
+    return Renderer(None, {folder.name: folder for folder in folders})
 
 
 def worker_name() -> str:
@@ -129,6 +131,7 @@ async def running(
         open_context(config, clock=clock, registry=registry, public_url=public_url) as ctx,
         contextlib.AsyncExitStack() as stack,
     ):
+        ctx.directory.warm()
         metrics = Metrics()
         url = operations_url = ""
         if "web" in roles:
@@ -137,6 +140,8 @@ async def running(
         worker = Worker(ctx, worker_name()) if "worker" in roles else None
         operations = operations_application(ctx, metrics)
         operations_url = await _listen(stack, operations, config.server.operations_listen, sockets and sockets[1])
+        if (control_socket := control.socket_beside(config.database.url.reveal())) is not None:
+            await stack.enter_async_context(control.listening(ctx, control_socket))
         if worker is not None:
             work = asyncio.create_task(worker.run(), name="worker")
             stack.push_async_callback(_stop_worker, worker, work)

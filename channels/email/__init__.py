@@ -162,7 +162,7 @@ def _pem(key: Secret) -> bytes:
 
 def _readable(key: Secret) -> bool:
     try:
-        parse_pem_private_key(_pem(key))
+        parse_pem_private_key(_pem(key))  # type: ignore[no-untyped-call]
     except (UnparsableKeyError, ValueError, LookupError, TypeError):
         return False
     return True

@@ -167,7 +167,7 @@ class TestDkim:
     @pytest.fixture(params=["TraditionalOpenSSL", "PKCS8"])
     async def signed(self, key: rsa.RSAPrivateKey, request: pytest.FixtureRequest) -> bytes:
         """A message as it arrived at a mail server; its key in either form that OpenSSL writes, line ends of Windows."""
-        form = serialization.PrivateFormat[request.param]
+        form = getattr(serialization.PrivateFormat, request.param)
         private = key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
         async with open_bench() as bench:
             secret = Secret(private.replace("\n", "\r\n"))

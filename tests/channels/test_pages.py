@@ -7,6 +7,8 @@ import tomllib
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from channels.email.smtp import UNREACHABLE as UNREACHABLE_MAIL
 from channels.sms.transport import UNREACHABLE as UNREACHABLE_NUMBERS
@@ -25,9 +27,14 @@ def test_the_example_is_taken(page: Any) -> None:
     (example,) = re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
     tables = tomllib.loads(example)["channels"]
 
-    assert settings_from(
-        plugin.settings, tables[page.stem], secret=lambda written: Secret(next(iter(written.values())))
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
+
+    def secret(written: dict[str, str]) -> Secret:
+        return Secret(key.decode() if "file" in written else written["env"])
+
+    assert settings_from(plugin.settings, tables[page.stem], secret=secret)
 
 
 def test_codes_that_silence_an_address_are_all_named() -> None:

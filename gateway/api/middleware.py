@@ -243,8 +243,9 @@ async def _stream(
     response = web.StreamResponse(
         headers={**_NO_STORE, **allowed, "Content-Type": stream.media_type, "X-Accel-Buffering": "no"}
     )
-    await response.prepare(request)
-    await streams.run(response, stream.chunks)
+    with suppress(ConnectionError):  # the client may be gone before the answer begins
+        await response.prepare(request)
+        await streams.run(response, stream.chunks)
     return response
 
 

@@ -147,7 +147,10 @@ class DeliveryStep(Request):
     """One channel of the plan; after `wait` without a receipt, or at once on a failure, the next step follows."""
 
     channel: Annotated[ChannelName, Field(examples=["sms"])]
-    wait: Annotated[Wait | None, Field(description="`90s`, `30m`, `2h`, `1d`. Default: 10m.", examples=["30m"])] = None
+    wait: Annotated[
+        Wait | None,
+        Field(description="`90s`, `30m`, `2h`, `1d`; `0s` sends the next at once. Default: 10m.", examples=["30m"]),
+    ] = None
 
     @property
     def wait_s(self) -> int | None:

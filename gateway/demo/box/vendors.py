@@ -1,0 +1,81 @@
+"""The vendors around one biller, each a server of its own: mail, Twilio, the Bot API, the bank; and its billing system."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from gateway.clock import Clock
+from gateway.demo.bank import Bank
+from gateway.demo.box.billers import Addresses, DemoBiller
+from gateway.demo.erp import Erp
+from gateway.demo.mail import MailStandIn
+from gateway.demo.telegram import TelegramStandIn
+from gateway.demo.twilio import TwilioStandIn
+from gateway.ports.values import Secret
+
+SETTLE_AFTER_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Vendors:
+    """They know the gateway by the addresses of its webhooks alone."""
+
+    mail: MailStandIn
+    twilio: TwilioStandIn
+    telegram: TelegramStandIn
+    bank: Bank
+    erp: Erp
+    secrets: dict[str, str]
+
+    def addresses(self, chat_url: str) -> Addresses:
+        """What the biller's file says of them."""
+        return Addresses(
+            mail_port=self.mail.port,
+            twilio_url=self.twilio.url,
+            twilio_account=self.twilio.account_sid,
+            telegram_url=self.telegram.url,
+            chat_url=chat_url,
+            bank_url=self.bank.url,
+            push_url=self.erp.push_url,
+            secrets=self.secrets,
+        )
+
+
+@asynccontextmanager
+async def vendors_of(biller: DemoBiller, gateway_url: str, clock: Clock) -> AsyncIterator[Vendors]:
+    """Runs the five servers on free ports of 127.0.0.1, with fresh secrets."""
+    names = ("TWILIO_TOKEN", "MAIL_SECRET", "BOT_SECRET", "BANK_KEY", "BANK_SECRET")
+    shared = {name: secrets.token_urlsafe(24) for name in names} | {"BOT_TOKEN": biller.bot_token}
+    hooks = f"{gateway_url}/hooks/channels/{biller.slug}"
+    async with AsyncExitStack() as stack:
+        yield Vendors(
+            mail=await stack.enter_async_context(
+                MailStandIn(inbound_url=f"{hooks}.email", inbound_secret=shared["MAIL_SECRET"], now=clock.now)
+            ),
+            twilio=await stack.enter_async_context(
+                TwilioStandIn(
+                    account_sid="AC" + secrets.token_hex(16),
+                    auth_token=shared["TWILIO_TOKEN"],
+                    number=biller.phone,
+                    inbound_url=f"{hooks}.sms",
+                    now=clock.now,
+                )
+            ),
+            telegram=await stack.enter_async_context(
+                TelegramStandIn(token=biller.bot_token, username=biller.bot, now=clock.now)
+            ),
+            bank=await stack.enter_async_context(
+                Bank(
+                    api_key=Secret(shared["BANK_KEY"]),
+                    webhook_secrets=[Secret(shared["BANK_SECRET"])],
+                    clock=clock,
+                    payee=biller.legal_name,
+                    settle_after_s=SETTLE_AFTER_S,
+                )
+            ),
+            erp=await stack.enter_async_context(Erp(now=clock.now)),
+            secrets=shared,
+        )

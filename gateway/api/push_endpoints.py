@@ -95,6 +95,7 @@ async def change_push_endpoint(call: Call[models.PushEndpointChange, None]) -> A
     returns={204: Returns("Removed, with its log.")},
 )
 async def remove_push_endpoint(call: Call[None, None]) -> Answer:
+    """What is on its way may still arrive."""
     await push_endpoints.remove_endpoint(call.context, call.biller, _endpoint_id(call))
     return Answer(status=204)
 

@@ -221,6 +221,29 @@ async def test_connection_lost_after_the_dot_is_unknown(bench: EmailBench) -> No
         await task
 
 
+async def test_what_is_said_of_a_lost_connection_is_always_true(bench: EmailBench) -> None:
+    """The server dies again and again, now while it takes a message, now between two commands of others."""
+    channel = bench.channel(bench.settings_with(connections=5))
+    bench.mail.messages.on_add(lambda _: len(bench.mail.messages) % 3 or bench.mail.drop_connections())
+
+    async def outcome(number: int) -> str:
+        try:
+            await channel.send(a_message(bench, reference=f"dlv_{number}"))
+        except (RetryLater, OutcomeUnknown) as error:
+            return type(error).__name__
+        return "sent"
+
+    outcomes = await asyncio.gather(*(outcome(number) for number in range(120)))
+    taken = [int(mail.envelope_id.partition(".")[0].removeprefix("dlv_")) for mail in bench.mail.messages]
+
+    assert len(taken) == len(set(taken))
+    said = {what: {number for number in range(120) if outcomes[number] == what} for what in set(outcomes)}
+    assert said.keys() >= {"sent", "OutcomeUnknown"}
+    assert said["sent"] <= set(taken)
+    assert not said.get("RetryLater", set()) & set(taken), "nothing was done, or it must not be said"
+    assert set(taken) <= said["sent"] | said["OutcomeUnknown"]
+
+
 async def test_envelope_carries_our_token(bench: EmailBench) -> None:
     result = await bench.channel().send(a_message(bench))
     (mail,) = bench.mail.messages

@@ -23,7 +23,7 @@ def public_application(ctx: Context, config: Config, metrics: Metrics) -> web.Ap
     app = web.Application(middlewares=[metrics.middleware, problems], client_max_size=config.limits.body_bytes)
     edge = edge_of(ctx, config.limits)
     app.add_routes(routes.biller_routes(edge))
-    pages = PayPages(ctx)
+    pages = PayPages(ctx, config.server.trusted_proxies)
     app.add_routes(pages.routes())
     app.add_routes(Hooks(ctx).routes())
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from gateway.api.ratelimit import AddressLimiter, Rate
+from gateway.api.ratelimit import AddressLimiter, Network, Rate, client_address
 from gateway.domain.payments import WATCHED_POLL_S
 from gateway.rendering import Card, PageContext, UnknownLink, Unsubscribe
 from gateway.rendering.elements import qr_png, qr_svg
@@ -50,9 +50,10 @@ _LONGEST_STREAM_S = 3600.0
 
 @dataclass(slots=True)
 class PayPages:
-    """The handlers, over one context. `streams` counts the live pages that are open."""
+    """The handlers, over one context. `trusted` are the proxies before us; `streams` counts the live pages that are open."""
 
     ctx: Context
+    trusted: Sequence[Network] = ()
     guesses: AddressLimiter = field(default_factory=lambda: AddressLimiter(GUESSES))
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     streams: int = 0
@@ -234,7 +235,8 @@ class PayPages:
 
     async def _find(self, request: web.Request) -> View | None:
         """The link's invoice. A miss costs the address; an address that has missed too often is told to wait."""
-        address, now = request.remote or "", asyncio.get_running_loop().time()
+        address = client_address(request.remote, request.headers.get("X-Forwarded-For"), self.trusted)
+        now = asyncio.get_running_loop().time()
         wait_s = self.guesses.wait_s(address, now)
         if wait_s:
             raise web.HTTPTooManyRequests(headers={"Retry-After": str(int(wait_s) + 1)})

@@ -5,10 +5,12 @@ from __future__ import annotations
 import ipaddress
 import math
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.limits import TokenBucket
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,25 @@ class AddressLimiter:
 
     def __len__(self) -> int:
         return len(self._buckets)
+
+
+def client_address(peer: str | None, forwarded_for: str | None, trusted: Sequence[Network]) -> str:
+    """Whose request it is: the peer, or the nearest address in `X-Forwarded-For` that no trusted proxy has.
+
+    A client may write that header too: what is left of the first address that is not trusted is never looked at.
+    """
+    hops = [part.strip() for part in (forwarded_for or "").split(",") if part.strip()] + [peer or ""]
+    while len(hops) > 1 and _inside(hops[-1], trusted):
+        hops.pop()
+    return hops[-1]
+
+
+def _inside(address: str, networks: Sequence[Network]) -> bool:
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(parsed in network for network in networks)
 
 
 def _subscriber(address: str) -> str:

@@ -81,11 +81,15 @@ Network = Annotated[ipaddress.IPv4Network | ipaddress.IPv6Network, PlainValidato
 
 
 class Server(Section):
-    """`public_url` is what payers, vendors and billers reach; `operations_listen` (console, metrics) is yours alone."""
+    """`public_url` is what payers, vendors and billers reach; `operations_listen` (health, metrics) is yours alone.
+
+    `trusted_proxies`: networks whose `X-Forwarded-For` is believed, for counting guesses by the address they come from.
+    """
 
     listen: Address = Listen("127.0.0.1", 8080)
     public_url: Annotated[str, AfterValidator(_public_url)] = "http://127.0.0.1:8080"
     operations_listen: Address = Listen("127.0.0.1", 8081)
+    trusted_proxies: Annotated[tuple[Network, ...], AS_TUPLE] = ()
 
 
 def _database_url(written: object, info: ValidationInfo) -> Secret:

@@ -150,8 +150,10 @@ def test_no_signing_secret_survives(before: str, after: str) -> None:
 
 
 def test_the_values_of_a_failed_statement_do_not_survive() -> None:
-    with pytest.raises(sa.exc.OperationalError) as caught, sa.create_engine("sqlite://").connect() as conn:
+    engine = sa.create_engine("sqlite://")
+    with pytest.raises(sa.exc.OperationalError) as caught, engine.connect() as conn:
         conn.execute(sa.text("SELECT :name FROM nowhere"), {"name": "Ana Pop"})
+    engine.dispose()
     assert "Ana Pop" in str(caught.value)
     shown = mask(str(caught.value))
     assert "Ana Pop" not in shown

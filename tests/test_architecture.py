@@ -90,6 +90,19 @@ def test_money_is_written_in_one_place() -> None:
     assert writers, "the checker finds nothing any more"
 
 
+def test_money_has_one_door() -> None:
+    users = {name_of(path) for path in python_files("gateway") if found(house.sums, path)}
+    assert users == {"gateway/services/payments.py"}
+    store = ast.parse((ROOT / "gateway" / "store" / "payments.py").read_text())
+    functions = {node.name for node in store.body if isinstance(node, ast.FunctionDef)}
+    assert functions >= house.MONEY_FUNCTIONS, "the names that the checker looks for have changed"
+
+
+def test_sql_is_in_the_store_alone() -> None:
+    files = [path for path in python_files(*house.CODE) if not name_of(path).startswith("gateway/store/")]
+    assert [breach for path in files for breach in found(house.sql, path)] == []
+
+
 def test_only_the_clock_reads_the_clock() -> None:
     readers = [path for path in python_files(*house.CODE) if not name_of(path).startswith(READS_THE_CLOCK)]
     assert [breach for path in readers for breach in found(house.clock_reads, path)] == []
@@ -122,6 +135,10 @@ def test_no_file_names_a_registry_a_machine_or_unfinished_work() -> None:
         (house.money_writes, "conn.execute(sa.insert(payment_update), rows)", "sa.select(payment_update)"),
         (house.money_writes, "payment_attempt.update()", "payment_attempt.select()"),
         (house.money_writes, 'sa.text("UPDATE invoice SET paid_minor = 1")', 'sa.text("SELECT paid_minor")'),
+        (house.sums, "payments.write(conn, before, attempt, change, now)", "payments.get(conn, 1)"),
+        (house.sums, "from gateway.store.payments import record", "from gateway.store.payments import Line"),
+        (house.sql, "sa.select(invoice)", "def body(conn: sa.Connection): ..."),
+        (house.sql, "conn.execute(statement)", "await database.read(body)"),
         (house.clock_reads, "datetime.now(UTC)", "clock.now()"),
         (house.clock_reads, "now = time.time", "time.monotonic()"),
         (house.module_state, "cache = {}", "TABLE = {1: 2}"),

@@ -22,6 +22,7 @@ SYNONYMS = {
 }
 MONEY_COLUMNS = {"paid_minor", "received_minor", "reversed_minor"}
 MONEY_TABLES = {"payment_attempt", "payment_update", "refund"}
+MONEY_FUNCTIONS = {"write", "write_credit", "record", "owe_back"}
 _WRITES = {"insert", "update", "delete"}
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
@@ -103,6 +104,26 @@ def money_writes(tree: ast.AST) -> Iterator[tuple[int, str]]:
         for key, value in pairs:
             if key in MONEY_COLUMNS and not (isinstance(value, ast.Constant) and value.value == 0):
                 yield node.lineno, str(key)
+
+
+def sums(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Uses of the functions of `store.payments` that change what is paid, received or due back."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(value=ast.Name(id="payments"), attr=name) if name in MONEY_FUNCTIONS:
+                yield node.lineno, f"payments.{name}"
+            case ast.ImportFrom(module="gateway.store.payments", names=names):
+                yield from ((node.lineno, alias.name) for alias in names if alias.name in MONEY_FUNCTIONS)
+
+
+def sql(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Statements that are made or run."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(value=ast.Name(id="sa"), attr=name) if name in {"select", "text", "func", *_WRITES}:
+                yield node.lineno, f"sa.{name}"
+            case ast.Call(func=ast.Attribute(attr="execute" | "exec_driver_sql" as name)):
+                yield node.lineno, name
 
 
 def clock_reads(tree: ast.AST) -> Iterator[tuple[int, str]]:

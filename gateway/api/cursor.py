@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from gateway.api.errors import INVALID_QUERY, Fault, Refusal
-from gateway.domain import ids
+from gateway.domain.ids import base62, unbase62
 
-_MARK = "c"
+PATTERN = "^c[0-9A-Za-z]{1,10}$"
 
 
-def show(before_id: int | None, prefix: str) -> str | None:
+def show(before_id: int | None) -> str | None:
     """The cursor of the page that goes on before this id; None stays None."""
-    return None if before_id is None else _MARK + ids.show(prefix, before_id)
+    return None if before_id is None else f"c{base62(before_id)}"
 
 
-def read(text: str | None, prefix: str) -> int | None:
-    """The id behind a cursor of this kind; None for the first page. Raises the 400 that names the parameter."""
-    if text is None:
-        return None
-    before_id = ids.read(prefix, text.removeprefix(_MARK)) if text.startswith(_MARK) else None
-    if before_id is None:
-        fault = Fault("cursor", "not_a_cursor", "is not a cursor of this list")
-        raise Refusal(INVALID_QUERY, "cursor: is not a cursor of this list", faults=[fault])
-    return before_id
+def read(text: str | None) -> int | None:
+    """The id behind a cursor that fits PATTERN; None for the first page."""
+    return None if text is None else unbase62(text[1:])

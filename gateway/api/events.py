@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from gateway.api import answers, models
+from gateway.api import answers, queries
 from gateway.api.middleware import Answer, Call, Stream
 from gateway.api.openapi import Parameter, Returns, operation
 from gateway.domain.keys import Scope
@@ -26,10 +26,10 @@ HEARTBEAT_S = 15.0
     tag=TAG,
     summary="Read events",
     scope=Scope.READ,
-    query=models.EventQuery,
+    query=queries.EventQuery,
     returns={200: Returns("The next events after `after`, in order.", answers.EventPage)},
 )
-async def read_events(call: Call[None, models.EventQuery]) -> Answer:
+async def read_events(call: Call[None, queries.EventQuery]) -> Answer:
     """Ask again with `next_after`, as often as you like: no event is ever skipped, also when many are committed at once.
     Use it instead of pushes, or after an outage to be sure.
     """
@@ -45,7 +45,7 @@ async def read_events(call: Call[None, models.EventQuery]) -> Answer:
     tag=TAG,
     summary="Follow events live",
     scope=Scope.READ,
-    query=models.StreamQuery,
+    query=queries.StreamQuery,
     headers={
         "Last-Event-ID": Parameter(
             "The last `sequence` you have: what came since is sent first. Browsers send it by themselves.",
@@ -61,14 +61,14 @@ async def read_events(call: Call[None, models.EventQuery]) -> Answer:
         )
     },
 )
-async def stream_events(call: Call[None, models.StreamQuery]) -> Stream:
+async def stream_events(call: Call[None, queries.StreamQuery]) -> Stream:
     """A comment is sent every 15 seconds while nothing happens. Reconnect with `Last-Event-ID` and you miss nothing."""
     last_id = call.headers.get("Last-Event-ID")
     after = call.query.after if last_id is None else int(last_id)
     return Stream(_chunks(call, after))
 
 
-async def _chunks(call: Call[None, models.StreamQuery], after: int | None) -> AsyncGenerator[bytes]:
+async def _chunks(call: Call[None, queries.StreamQuery], after: int | None) -> AsyncGenerator[bytes]:
     yield b": following\n\n"
     async with aclosing(event_log.follow(call.context, call.biller, after, idle_s=HEARTBEAT_S)) as pages:
         async for page in pages:

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from gateway.api import cursor
 from gateway.domain import contacts
 from gateway.ports.values import decimals
 
@@ -47,6 +48,7 @@ PATTERN_MEANS: Mapping[str, str] = {
     _CHAT: "a Telegram chat id, in a string of digits",
     _CHANNEL: "a channel's name, such as sms",
     _WAIT: "a duration such as 90s, 30m, 2h or 1d",
+    cursor.PATTERN: "a cursor as it was given",
     _SOURCE: "a short name in small letters, such as cash_desk",
 }
 """What a pattern asks for, in words: a refusal says this instead of showing the pattern."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gateway.api import answers, cursor, errors, models
+from gateway.api import answers, cursor, errors, models, queries
 from gateway.api.middleware import Answer, Call
 from gateway.api.openapi import Parameter, Returns, operation
 from gateway.domain import ids
@@ -88,10 +88,10 @@ async def issue_invoice(call: Call[models.NewInvoice, None]) -> Answer:
     tag=TAG,
     summary="List invoices",
     scope=Scope.READ,
-    query=models.InvoiceQuery,
+    query=queries.InvoiceQuery,
     returns={200: Returns("One page, newest first.", answers.InvoicePage)},
 )
-async def list_invoices(call: Call[None, models.InvoiceQuery]) -> Answer:
+async def list_invoices(call: Call[None, queries.InvoiceQuery]) -> Answer:
     """All filters must hold. Follow `next_cursor` until it is null; what is issued meanwhile does not shift the pages."""
     query = call.query
     wanted = Filter(
@@ -102,10 +102,10 @@ async def list_invoices(call: Call[None, models.InvoiceQuery]) -> Answer:
         due_after=query.due_after,
         created_after=query.created_after,
     )
-    before_id = cursor.read(query.cursor, ids.INVOICE)
+    before_id = cursor.read(query.cursor)
     views, next_id = await invoices.page(call.context, call.biller, wanted, before_id=before_id, limit=query.limit)
     items = [_shown(call, view) for view in views]
-    return Answer({"items": items, "next_cursor": cursor.show(next_id, ids.INVOICE)})
+    return Answer({"items": items, "next_cursor": cursor.show(next_id)})
 
 
 @operation(
@@ -222,10 +222,10 @@ async def record_payment(call: Call[models.OffPlatformPayment, None]) -> Answer:
     tag=TAG,
     summary="Read an invoice's timeline",
     scope=Scope.READ,
-    query=models.TimelineQuery,
+    query=queries.TimelineQuery,
     returns={200: Returns("Its events in order.", answers.TimelinePage)},
 )
-async def read_timeline(call: Call[None, models.TimelineQuery]) -> Answer:
+async def read_timeline(call: Call[None, queries.TimelineQuery]) -> Answer:
     """Everything that happened to it, numbered by `invoice_sequence` without gaps."""
     query = call.query
     view = await invoices.get(call.context, call.biller, _id(call))

@@ -9,7 +9,7 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from gateway.api.fields import (
     ChannelName,
@@ -34,7 +34,6 @@ from gateway.api.fields import (
 )
 from gateway.domain.deliveries import Step
 from gateway.domain.events import EventType
-from gateway.domain.invoices import InvoiceStatus
 from gateway.ports.values import CURRENCIES, MAX_MINOR, Money, decimals
 
 LEDGER_SOURCES = frozenset({"webhook", "poll"})  # what providers say; a biller's word has another name
@@ -289,66 +288,6 @@ class PushEndpointChange(Request):
         if self.url is None and self.events is None and self.enabled is None:
             raise refuse("nothing_to_change", "give url, events or enabled")
         return self
-
-
-def _whole(text: Any) -> Any:
-    """A query's numbers come as text, and only as digits."""
-    if not (isinstance(text, str) and text.isascii() and text.isdigit() and len(text) <= 18):
-        raise refuse("not_a_number", "a whole number in digits")
-    return int(text)
-
-
-def _lower(text: Any) -> Any:
-    return {"true": True, "false": False}.get(text, text)
-
-
-Limit = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=200, description="At most this many in one answer.")]
-Cursor = Annotated[str | None, Field(max_length=200, description="`next_cursor` of the answer before.")]
-
-
-class InvoiceQuery(Request):
-    """Newest first. All filters must hold."""
-
-    status: Annotated[InvoiceStatus | None, Field(strict=False)] = None
-    number: Annotated[Number | None, Field(description="Exactly this number.")] = None
-    payer: Annotated[Reference | None, Field(description="The payer's `reference`.")] = None
-    due_before: Annotated[Day | None, Field(description="Due on this day or before.")] = None
-    due_after: Annotated[Day | None, Field(description="Due on this day or later.")] = None
-    created_after: Annotated[Instant | None, Field(description="Issued here at or after this instant.")] = None
-    limit: Limit = 50
-    cursor: Cursor = None
-
-
-class EventQuery(Request):
-    """In the order of `sequence`, without gaps."""
-
-    after: Annotated[
-        int, BeforeValidator(_whole), Field(ge=0, description="The last `sequence` you have; 0 for the beginning.")
-    ] = 0
-    limit: Limit = 100
-
-
-class TimelineQuery(EventQuery):
-    """In the order of `invoice_sequence`, without gaps."""
-
-
-class StreamQuery(Request):
-    after: Annotated[
-        int | None,
-        BeforeValidator(_whole),
-        Field(
-            ge=0, description="Begin after this `sequence`. `Last-Event-ID` comes first; without either, it begins now."
-        ),
-    ] = None
-
-
-class PageQuery(Request):
-    limit: Limit = 50
-    cursor: Cursor = None
-
-
-class ReplayQuery(Request):
-    since: Annotated[Instant, Field(description="Push again every event that occurred at or after this instant.")]
 
 
 DEFAULT_WAIT_S = 600

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gateway.api import answers, cursor, models
+from gateway.api import answers, cursor, models, queries
 from gateway.api.middleware import Answer, Call
 from gateway.api.openapi import Returns, operation
 from gateway.domain import ids
@@ -120,16 +120,16 @@ async def rotate_push_secret(call: Call[None, None]) -> Answer:
     tag=TAG,
     summary="Read the push log",
     scope=Scope.READ,
-    query=models.PageQuery,
+    query=queries.PageQuery,
     returns={200: Returns("Newest first, with each try's answer code and time.", answers.PushPage)},
 )
-async def list_pushes(call: Call[None, models.PageQuery]) -> Answer:
+async def list_pushes(call: Call[None, queries.PageQuery]) -> Answer:
     """What was pushed, is being tried, or is out of tries (`dead`)."""
-    before_id = cursor.read(call.query.cursor, ids.PUSH)
+    before_id = cursor.read(call.query.cursor)
     found, next_id = await push_endpoints.log(
         call.context, call.biller, _endpoint_id(call), before_id=before_id, limit=call.query.limit
     )
-    return Answer({"items": [push_json(*one) for one in found], "next_cursor": cursor.show(next_id, ids.PUSH)})
+    return Answer({"items": [push_json(*one) for one in found], "next_cursor": cursor.show(next_id)})
 
 
 @operation(
@@ -155,10 +155,10 @@ async def replay_push(call: Call[None, None]) -> Answer:
     tag=TAG,
     summary="Push again since an instant",
     scope=Scope.WRITE,
-    query=models.ReplayQuery,
+    query=queries.ReplayQuery,
     returns={202: Returns("How many will be pushed again.", answers.Replayed)},
 )
-async def replay_since(call: Call[None, models.ReplayQuery]) -> Answer:
+async def replay_since(call: Call[None, queries.ReplayQuery]) -> Answer:
     """After a loss on your side: every event of that time once more, in order, with the ids that they had."""
     count = await push_endpoints.replay_since(call.context, call.biller, _endpoint_id(call), call.query.since)
     return Answer({"count": count}, 202)

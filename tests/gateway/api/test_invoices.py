@@ -290,7 +290,7 @@ def valid_page(page: Any) -> Any:
 
 WRONG_QUERIES = {
     "limit=0": "limit", "limit=201": "limit", "limit=5.0": "limit", "limit=%2B5": "limit", "limit=٥": "limit",
-    "cursor=x": "cursor", "cursor=cevt_0000001": "cursor", "cursor=": "cursor", "status=late": "status",
+    "cursor=x": "cursor", "cursor=c": "cursor", "cursor=c12345678901": "cursor", "cursor=": "cursor", "status=late": "status",
     "due_before=soon": "due_before", "created_after=2026-11-23": "created_after", "sort=number": "sort",
     "number=": "number", "number=%00": "number", "limit=5&limit=6": "limit", "status=open&status=open": "status",
 }  # fmt: skip

@@ -14,7 +14,7 @@ import schemathesis
 from jsonschema import Draft202012Validator
 from schemathesis.engine import events, from_schema
 
-from gateway.api import fields, models
+from gateway.api import cursor, fields, models
 from gateway.api.errors import KINDS
 from gateway.api.routes import OPERATIONS, api_document
 from gateway.domain.events import EventType
@@ -108,7 +108,7 @@ def test_every_pattern_is_explained_in_words() -> None:
     patterns = {value for name, value in vars(fields).items() if name.startswith("_") and isinstance(value, str)}
     patterns -= {fields._DATE, fields._INSTANT, fields._TIME}
     patterns = {pattern for pattern in patterns if pattern.startswith("^")}
-    assert patterns == set(fields.PATTERN_MEANS)
+    assert patterns | {cursor.PATTERN} == set(fields.PATTERN_MEANS)
 
 
 async def test_the_document_is_served_and_not_sent_twice(edge: Api) -> None:
@@ -134,7 +134,7 @@ class TestAgainstTheApplication:
             "checks": {"positive_data_acceptance": {"expected-statuses": ["2xx", "404", "409", "422", "429"]}},
         }
         found = await asyncio.to_thread(explore, f"{base}/v1/openapi.json", base, settings)
-        assert found.failures == []
+        assert not found.failures, "\n".join(found.failures)
         assert len(found.operations) == len(OPERATIONS) - 1
         assert {200, 201, 202, 204, 400, 401, 404, 405, 409, 413, 415, 422} & found.statuses >= {
             200,
@@ -164,7 +164,9 @@ def explore(document_url: str, base: str, settings: dict[str, Any]) -> Found:
             case events.ScenarioFinished(recorder=recorder):
                 for checks in recorder.checks.values():
                     refused = [(check.name, check.failure_info) for check in checks if check.failure_info is not None]
-                    found.failures += [f"{recorder.label}: {name}: {info.failure}\n{info.code_sample}" for name, info in refused]
+                    found.failures += [
+                        f"{recorder.label}: {name}: {info.failure}\n{info.code_sample}" for name, info in refused
+                    ]
                 for interaction in recorder.interactions.values():
                     if interaction.response is not None:
                         found.statuses.add(interaction.response.status_code)

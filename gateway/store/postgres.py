@@ -68,8 +68,10 @@ class PostgresDatabase:
                 async with self._errors(), self._engine.begin() as conn:
                     return await conn.run_sync(_run_and_notify, body)
             except sa.exc.DBAPIError as error:
-                if getattr(error.orig, "sqlstate", None) not in _AGAIN or not left:
+                if getattr(error.orig, "sqlstate", None) not in _AGAIN:
                     raise
+                if not left:
+                    raise StoreUnavailable("others were faster, five times in a row") from error
         raise AssertionError("unreachable")
 
     async def read(self, body: Callable[[sa.Connection], T]) -> T:

@@ -1,0 +1,315 @@
+"""A whole gateway under a clock that stands still: a real database, the real adapters, and the vendors' stand-ins.
+
+Nothing happens by itself: `drain` does what is due, `clock.advance` lets time pass, the stand-ins call back when told.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from aiohttp import web
+from aiohttp.test_utils import unused_port
+
+from gateway.api.hooks import Hooks
+from gateway.api.paypage import PayPages
+from gateway.app import open_context
+from gateway.config.biller import biller_from
+from gateway.config.server import Config
+from gateway.config.shapes import Place, read_section
+from gateway.demo.bank import Bank
+from gateway.demo.erp import Erp
+from gateway.demo.mail import MailStandIn
+from gateway.demo.telegram import TelegramStandIn
+from gateway.demo.twilio import TwilioStandIn
+from gateway.domain.deliveries import Delivery, DeliveryState, Step
+from gateway.domain.invoices import InvoiceStatus
+from gateway.ports.values import Money, Secret
+from gateway.registry import Registry
+from gateway.services import attempts, invoices, setup
+from gateway.services.context import Context
+from gateway.services.directory import Biller
+from gateway.services.invoices import Draft, View
+from gateway.services.payments import OffPlatform, record_off_platform
+from gateway.store import events, outbox
+from gateway.store.database import Database
+from gateway.testing.clock import FakeClock
+from gateway.worker import Worker
+
+RON = "RON"
+PHONE, EMAIL, CHAT = "+40722123456", "ana.popescu@example.ro", 402123456789
+_KEY = Secret("A" * 43 + "=")
+PUSH_SECRET = Secret("whsec_" + "c2VjcmV0" * 5)
+_MAIL_SECRET, _BANK_KEY, _BANK_SECRET = "mail-secret", "key_demo", "whsec_demo"
+_ENVIRONMENT = {
+    "KEY": _KEY.reveal(),
+    "PUSH": PUSH_SECRET.reveal(),
+    "TWILIO": "twilio-token",
+    "BOT": "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw",
+    "BOT_SECRET": "bot-secret",
+    "MAIL": _MAIL_SECRET,
+    "BANK_KEY": _BANK_KEY,
+    "BANK": _BANK_SECRET,
+}
+
+
+def env(name: str) -> dict[str, str]:
+    return {"env": name}
+
+
+@dataclass(slots=True)
+class House:
+    """What every world has: a context over a real database, a worker, a biller. `more_workers` share the database."""
+
+    ctx: Context
+    clock: FakeClock
+    worker: Worker
+    biller: Biller
+    _numbers: int = field(default=0)
+
+    @property
+    def db(self) -> Database:
+        return self.ctx.db
+
+    async def issue(
+        self,
+        amount: str = "125.40",
+        *,
+        number: str | None = None,
+        steps: Sequence[Step] | None = (),
+        deliver_at_s: float | None = None,
+        key: str | None = None,
+        **payer: Any,
+    ) -> View:
+        """A new invoice, without messages unless `steps` says so (None: the biller's policy)."""
+        self._numbers += 1
+        deliver_at = None if deliver_at_s is None else self.clock.now() + timedelta(seconds=deliver_at_s)
+        draft = draft_of(number or f"F-{self._numbers}", amount, steps=steps, payer=payer, deliver_at=deliver_at)
+        view, new = await invoices.issue(self.ctx, self.biller, draft, key=key)
+        assert new
+        return view
+
+    async def drain(self) -> int:
+        """Does all that is due, and what waits only for a channel's rate: for that, time moves by two seconds at most."""
+        done = await self.worker.drain()
+        for _ in range(20):
+            if not await self.db.read(lambda conn: outbox.any_due(conn, self.clock.now())):
+                break
+            self.clock.advance(seconds=0.1)
+            done += await self.worker.drain()
+        return done
+
+    async def pass_time(self, **by: float) -> None:
+        """Lets time pass, doing each task when it comes due."""
+        end = self.clock.now() + timedelta(**by)
+        await self.drain()
+        while True:
+            due_at = await self.db.read(lambda conn: outbox.next_due(conn))
+            if due_at is None or due_at > end:
+                break
+            self.clock.move_to(max(due_at, self.clock.now() + timedelta(milliseconds=1)))
+            await self.drain()
+        self.clock.move_to(max(end, self.clock.now()))
+
+    async def view(self, invoice_id: int) -> View:
+        return await invoices.get(self.ctx, self.biller, invoice_id)
+
+    async def status(self, invoice_id: int) -> InvoiceStatus:
+        return (await self.view(invoice_id)).invoice.status
+
+    async def paid(self, invoice_id: int) -> int:
+        return (await self.view(invoice_id)).invoice.paid_minor
+
+    async def event_types(self, invoice_id: int | None = None) -> list[str]:
+        """The types of an invoice's events, or of the biller's, in order."""
+        if invoice_id is not None:
+            return [event.type for event in await invoices.timeline(self.ctx, self.biller, invoice_id)]
+        found = await self.db.read(lambda conn: events.after(conn, self.biller.id, 0, 10_000))
+        return [event.type for event in found]
+
+    async def events_of(self, invoice_id: int, *types: str) -> list[dict[str, Any]]:
+        """The data of an invoice's events of these types."""
+        found = await invoices.timeline(self.ctx, self.biller, invoice_id)
+        return [event.data for event in found if event.type in types]
+
+    async def deliveries(self, invoice_id: int) -> list[Delivery]:
+        return list((await self.view(invoice_id)).deliveries)
+
+    async def states(self, invoice_id: int) -> list[tuple[str, DeliveryState]]:
+        return [(delivery.channel, delivery.state) for delivery in await self.deliveries(invoice_id)]
+
+    async def tasks(self, state: str = outbox.DUE) -> list[tuple[str, int]]:
+        """(kind, key) of every task in `state`, by the time it is due."""
+        listed = await self.db.read(lambda conn: outbox.listing(conn, state))
+        return [(task.kind, task.key) for task in listed]
+
+    async def off_platform(self, invoice_id: int, amount: str, reference: str = "R-1", source: str = "cash") -> None:
+        money = OffPlatform(Money.parse(amount, RON), self.clock.now().date(), source, reference)
+        await record_off_platform(self.ctx, self.biller, invoice_id, money)
+
+    async def start(self, invoice_id: int, method: str = "bank") -> str:
+        """Starts a payment as the pay page does; gives the URL that the payer is sent to."""
+        view = await self.view(invoice_id)
+        return await attempts.start(self.ctx, view.invoice, method, locale="ro")
+
+
+@dataclass(slots=True)
+class World(House):
+    """A house with the real adapters and the box's stand-ins. `url` is where the gateway listens."""
+
+    url: str = ""
+    bank: Bank = field(init=False)
+    twilio: TwilioStandIn = field(init=False)
+    telegram: TelegramStandIn = field(init=False)
+    mail: MailStandIn = field(init=False)
+    erp: Erp = field(init=False)
+
+    async def open_payment(self, invoice_id: int, method: str = "bank") -> str:
+        """Starts a payment; gives the bank's id of it."""
+        return (await self.start(invoice_id, method)).rpartition("/")[2]
+
+
+def draft_of(
+    number: str,
+    amount: str,
+    *,
+    steps: Sequence[Step] | None = (),
+    payer: Mapping[str, Any] | None = None,
+    deliver_at: Any = None,
+    currency: str = RON,
+) -> Draft:
+    """An invoice as the edge hands it over."""
+    columns: dict[str, Any] = {
+        "reference": f"C-{number}",
+        "name": "Ana Popescu",
+        "email": None,
+        "phone": None,
+        "telegram": None,
+        "whatsapp": None,
+        "locale": "ro",
+        "time_zone": "Europe/Bucharest",
+    }
+    columns |= payer or {}
+    money = Money.parse(amount, currency)
+    details = {
+        "number": number,
+        "amount": {"value": money.value, "currency": money.currency},
+        "description": "Energie",
+        "lines": [],
+        "document_url": None,
+        "metadata": {},
+        "payer": columns,
+    }
+    return Draft(number, money, date(2026, 11, 20), date(2026, 12, 8), columns, details, steps, deliver_at)
+
+
+def server_config(public_url: str) -> Config:
+    values = {
+        "server": {"public_url": public_url},
+        "database": {"url": "sqlite:///unused.db"},
+        "secrets": {"keys": [{"id": "k1", "env": "KEY"}]},
+    }
+    config = read_section(Config, values, Place(Path(), _ENVIRONMENT), "achit.toml: ")
+    push = config.push.model_copy(update={"allow_networks": (ip_network("127.0.0.0/8"),)})
+    return config.model_copy(update={"push": push})
+
+
+async def apply_biller(ctx: Context, registry: Registry, values: Mapping[str, Any]) -> Biller:
+    """Applies a biller's file, given as tables."""
+    config = biller_from(values, registry, where=Place(Path(), _ENVIRONMENT), file="acme.toml")
+    await setup.apply(ctx, config)
+    biller = ctx.directory.biller_called(config.slug)
+    assert biller is not None
+    return biller
+
+
+def identity(slug: str = "acme") -> dict[str, str]:
+    return {"slug": slug, "legal_name": "Acme Energie SRL", "display_name": "Acme"}
+
+
+@contextlib.asynccontextmanager
+async def open_world(
+    database: Database, clock: FakeClock, *, pushes: bool = False, biller: Mapping[str, Any] | None = None
+) -> AsyncIterator[World]:
+    """A gateway that listens, its worker (which works on `drain`), and all stand-ins. `biller` adds tables to its file."""
+    port = unused_port()
+    url = f"http://127.0.0.1:{port}"
+    mail_log = logging.getLogger("mail.log")  # the stand-in's side of the wire
+    mail_log.disabled = True
+    async with contextlib.AsyncExitStack() as stack:
+        stack.callback(setattr, mail_log, "disabled", False)
+        bank = Bank(api_key=Secret(_BANK_KEY), webhook_secrets=[Secret(_BANK_SECRET)], clock=clock, settle_after_s=None)
+        hook = f"{url}/hooks/channels/acme."
+        twilio = TwilioStandIn(auth_token="twilio-token", receipts=False, inbound_url=f"{hook}sms", now=clock.now)
+        telegram = TelegramStandIn(token=_ENVIRONMENT["BOT"], retry_s=(), now=clock.now)
+        mail = MailStandIn(inbound_url=f"{hook}email", inbound_secret=_MAIL_SECRET, now=clock.now)
+        erp = Erp([PUSH_SECRET], now=clock.now)
+        for stand_in in (bank, twilio, telegram, mail, erp):
+            await stack.enter_async_context(stand_in)  # type: ignore[arg-type]
+        telegram.api.webhook_url, telegram.api.webhook_secret = f"{hook}telegram", "bot-secret"
+
+        registry = Registry()
+        ctx = await stack.enter_async_context(
+            open_context(
+                server_config(url), clock=clock, registry=registry, chance=lambda: 0.0, migrate=False, database=database
+            )
+        )
+        values: dict[str, Any] = {
+            "biller": identity(),
+            "delivery": {"channels": [{"channel": "sms", "wait": "10m"}, {"channel": "email"}], "receipt": True},
+            "channels": {
+                "sms": {
+                    "account_sid": twilio.account_sid,
+                    "auth_token": env("TWILIO"),
+                    "from_number": twilio.number,
+                    "api_url": twilio.url,
+                    "timeout_s": 5.0,
+                },
+                "email": {
+                    "host": mail.host,
+                    "port": mail.port,
+                    "security": "none",
+                    "from_address": "facturi@acme.example",
+                    "return_path_domain": "bounces.acme.example",
+                    "inbound_secret": env("MAIL"),
+                    "timeout_s": 5.0,
+                },
+                "telegram": {
+                    "bot_token": env("BOT"),
+                    "webhook_secret": env("BOT_SECRET"),
+                    "bot_username": telegram.username,
+                    "api_url": telegram.url,
+                    "timeout_s": 5.0,
+                },
+            },
+            "providers": {"sandbox": {"api_url": bank.url, "api_key": env("BANK_KEY"), "webhook_secret": env("BANK")}},
+        }
+        if pushes:
+            values["push"] = [{"url": f"{erp.url}/achit", "secret": env("PUSH")}]
+        made = await apply_biller(ctx, registry, values | dict(biller or {}))
+        await _listen(stack, ctx, port)
+        world = World(ctx, clock, Worker(ctx, "test"), made, url=url)
+        world.bank, world.twilio, world.telegram, world.mail, world.erp = bank, twilio, telegram, mail, erp
+        yield world
+
+
+async def _listen(stack: contextlib.AsyncExitStack, ctx: Context, port: int) -> None:
+    app = web.Application()
+    app.add_routes([*Hooks(ctx).routes(), *PayPages(ctx).routes()])
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+
+
+async def count(db: Database, table: sa.Table, *where: sa.ColumnElement[bool]) -> int:
+    """How many rows a table has."""
+    query = sa.select(sa.func.count()).select_from(table).where(*where)
+    return int(await db.read(lambda conn: conn.execute(query).scalar_one()))

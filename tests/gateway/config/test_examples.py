@@ -1,0 +1,90 @@
+"""The files that the docs show are files that Achit takes: read by the real registry, with every setting in its place."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from gateway.config import load_biller, load_config
+from gateway.registry import Registry
+from gateway.signing import new_secret
+from gateway.vault import new_key
+from tests.harness.house import ROOT, name_of, tracked
+
+EXAMPLES = ROOT / "docs" / "examples"
+BLOCK = re.compile(r"^( *)```toml\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+
+
+def pem() -> str:
+    """An RSA key as `openssl genrsa` writes it."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+FORMS: dict[str, Callable[[], str]] = {
+    "ACHIT_KEY": lambda: new_key().reveal(),
+    "DATABASE": lambda: "postgresql://achit@localhost/achit",
+    "DKIM": pem,
+    "PUSH": lambda: new_secret().reveal(),
+}
+
+
+class Shell(dict[str, str]):
+    """An environment in which whatever a file asks for is set, to something of the form that its name promises."""
+
+    def get(self, name: str, default: object = None) -> str:  # type: ignore[override]
+        return next((form() for part, form in FORMS.items() if part in name.upper()), "a-secret")
+
+
+def blocks() -> list[object]:
+    """The TOML that README and docs show, by page and number."""
+    return [
+        pytest.param(dedent(match[2]), id=f"{name_of(path)}-{number}")
+        for path in tracked(".md")
+        for number, match in enumerate(BLOCK.finditer(path.read_text()), 1)
+    ]
+
+
+def test_the_example_of_the_infrastructure_is_taken() -> None:
+    config = load_config(EXAMPLES / "achit.toml", environment=Shell())
+    assert config.warnings == ()
+    assert config.biller_files()
+
+
+@pytest.mark.parametrize("path", sorted((EXAMPLES / "billers").glob("*.toml")), ids=lambda path: path.stem)
+def test_the_example_of_a_biller_is_taken(path: Path) -> None:
+    config = load_biller(path, Registry(), environment=Shell())
+    assert config.channels
+    assert config.providers
+
+
+@pytest.mark.parametrize("text", blocks())
+def test_what_the_pages_show_is_taken(text: str, tmp_path: Path) -> None:
+    """A whole file is read as one; a part of one is completed with what it leaves out."""
+    text = re.sub(r'\bfile = "([^"]*)"', r'env = "\1"', text)
+    shown = tomllib.loads(text)
+    file = tmp_path / "shown.toml"
+    server = {"server", "database", "secrets", "logs", "limits", "templates_dir", "billers"} & shown.keys()
+    if server or ("push" in shown and isinstance(shown["push"], dict)):
+        rest = {
+            "database": 'database.url = "sqlite:///x"',
+            "secrets": 'secrets.keys = [{ id = "k", env = "ACHIT_KEY" }]',
+        }
+        missing = [line for key, line in rest.items() if key not in shown]
+        file.write_text("\n".join([*missing, text]))
+        load_config(file, environment=Shell())
+    elif {"biller", "brand", "delivery", "payments", "channels", "providers", "push"} & shown.keys():
+        rest = (
+            'biller = { slug = "acme", legal_name = "Acme", display_name = "Acme" }\n' if "biller" not in shown else ""
+        )
+        file.write_text(rest + text)
+        load_biller(file, Registry(), environment=Shell())
+    else:
+        assert {"project", "tool"} & shown.keys(), "neither ours nor a project's file"

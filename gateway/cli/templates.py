@@ -40,6 +40,8 @@ def preview(
     config: ConfigFile = None,
 ) -> None:
     """Show a message as a payer would get it, with sample values. Sends nothing and needs no database."""
+    from jinja2 import TemplateError
+
     from gateway.cli.failing import WrongUse
     from gateway.rendering import KINDS
     from gateway.rendering import preview as parts_of
@@ -51,7 +53,10 @@ def preview(
         raise WrongUse(f"there is no language {locale}; there is {', '.join(renderer.languages)}")
     if biller is not None and biller not in renderer.billers:
         raise WrongUse(f"{biller} has no templates of its own")
-    parts = parts_of(renderer, kind, channel, locale, biller=biller)
+    try:
+        parts = parts_of(renderer, kind, channel, locale, biller=biller)
+    except TemplateError as error:
+        raise WrongUse(f"{biller}: {kind} for {channel}: {error}") from None
     if out is None and not open_it:
         for name, text in parts.items():
             say(f"--- {name}\n{text.rstrip()}\n")

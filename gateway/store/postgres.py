@@ -27,6 +27,7 @@ _AGAIN = {"40001", "40P01", "23505"}  # serialization_failure, deadlock_detected
 _SERVER = ("08", "53", "57", "58")  # connection, out of resources (disk full), operator intervention, system error
 _PAYLOAD = 7_900  # NOTIFY takes less than 8,000 bytes
 _RETRIES = 5
+READY_S = 15.0
 
 
 class PostgresDatabase:
@@ -56,7 +57,7 @@ class PostgresDatabase:
         )
         database = cls(plain, engine)
         try:
-            await asyncio.wait_for(database._ready.wait(), 15)
+            await asyncio.wait_for(database._ready.wait(), READY_S)
         except TimeoutError:
             await database.aclose()
             raise StoreUnavailable("PostgreSQL does not answer") from None

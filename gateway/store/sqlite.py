@@ -171,7 +171,7 @@ class SqliteDatabase:
         self.signals.publish(topics)
 
     async def migrate(self) -> None:
-        await self._writer.run(lambda raw: migrate.upgrade(self._writer.conn))
+        await self._writer.run(lambda raw: _whole_or_not_at_all(raw, lambda: migrate.upgrade(self._writer.conn)))
 
     async def schema_is_current(self) -> bool:
         return await self._writer.run(lambda raw: migrate.is_current(self._writer.conn))
@@ -265,6 +265,15 @@ def _commit_group(
             raw.execute("ROLLBACK")
         raise
     return results, topics
+
+
+def _whole_or_not_at_all(raw: sqlite3.Connection, migration: Callable[[], None]) -> None:
+    """The migration begins and commits its own transaction; one that fails must not leave it open."""
+    try:
+        migration()
+    finally:
+        if raw.in_transaction:
+            raw.execute("ROLLBACK")
 
 
 def _snapshot(raw: sqlite3.Connection, conn: sa.Connection, body: Callable[[sa.Connection], T]) -> T:

@@ -1,0 +1,154 @@
+// The payer's phone: three apps, each a thread of what arrived and what Ana answered.
+
+import { ask, at, glyph, h, link, symbol, t, told } from "./dom.js";
+
+const devices = new Map([...document.querySelectorAll(".device")].map((node) => [node.dataset.channel, node]));
+const shown = new Map(); // message id -> its node
+const mails = new Map(); // message id -> its frame
+const invoices = new Map(); // pay_url -> sequence
+const lastBiller = {};
+
+export function resetPhone() {
+  shown.clear();
+  mails.clear();
+  for (const [channel, device] of devices) {
+    thread(device).replaceChildren(h("p", { class: "empty" }, symbolOf(channel), t(`empty_${channel}`)));
+    count(device, 0);
+  }
+}
+
+const symbolOf = (channel) => h("span", { class: "badge" }, glyph(channel));
+const thread = (device) => device.querySelector(".thread");
+
+function count(device, number) {
+  const badge = device.querySelector(".count");
+  badge.hidden = number === 0;
+  badge.textContent = number;
+}
+
+export function putMessage(item, fresh) {
+  const device = devices.get(item.channel);
+  const list = thread(device);
+  list.querySelector(".empty")?.remove();
+  const old = shown.get(item.id);
+  const node = item.mine ? mine(item) : draw[item.channel](item);
+  node.classList.toggle("fresh", fresh && !old);
+  node.classList.toggle("changed", fresh && Boolean(old));
+  shown.set(item.id, node);
+  if (old) old.replaceWith(node);
+  else list.append(node);
+  if (!item.mine) talkTo(item.channel, item.biller);
+  count(device, list.querySelectorAll(".theirs").length);
+  toEnd(list);
+}
+
+const toEnd = (list) => list.scrollTo({ top: list.scrollHeight });
+
+function talkTo(channel, biller) {
+  lastBiller[channel] = biller;
+  const text = t("reply_to", { name: told.billers[biller].name });
+  const input = devices.get(channel).querySelector("input");
+  input.placeholder = text;
+  input.setAttribute("aria-label", text);
+}
+
+const who = (item, side) =>
+  h("p", { class: "who" }, symbol(item.biller, 18), told.billers[item.biller].name, h("time", { datetime: item.at }, at(item.at)), side);
+
+const draw = {
+  sms: (item) =>
+    h("div", { class: "message theirs", data: { id: item.id } }, who(item), h("p", { class: "bubble" }, linked(item.text))),
+
+  telegram: (item) =>
+    h("div", { class: "message theirs", data: { id: item.id } },
+      who(item, item.edited && h("em", { class: "edited" }, t("edited"))),
+      h("p", { class: "bubble" }, linked(item.text)),
+      item.buttons.length > 0 && h("div", { class: "keys" }, item.buttons.map((button) => key(item, button)))),
+
+  email: (item) => {
+    const frame = h("iframe", {
+      title: item.subject,
+      src: `/mails/${item.biller}/${encodeURIComponent(item.id.slice(item.biller.length + 1))}`,
+      sandbox: "allow-same-origin allow-popups allow-popups-to-escape-sandbox",
+      scrolling: "no",
+    });
+    const letter = h("article", { class: "letter theirs", data: { id: item.id } },
+      who(item), h("h4", {}, item.subject), h("div", { class: "paper" }, frame));
+    frame.addEventListener("load", () => {
+      fit(frame);
+      for (const [payUrl, sequence] of invoices) freshen(frame, payUrl, sequence);
+    });
+    mails.set(item.id, frame);
+    return letter;
+  },
+};
+
+const mine = (item) =>
+  h("div", { class: "message mine" },
+    h("p", { class: "bubble" }, item.text),
+    h("p", { class: "who" }, h("time", { datetime: item.at }, at(item.at)),
+      item.answered >= 200 && item.answered < 300
+        ? h("span", { class: "good", title: t("taken") }, glyph("check"))
+        : h("span", { class: "bad", title: t("not_taken") }, glyph("cross"))));
+
+const key = (item, button) =>
+  button.url
+    ? link(button.url, button.text, glyph("out"))
+    : h("button", { type: "button", onclick: () => ask(`/replies/${item.biller}/telegram`, { button: button.callback_data }) }, button.text);
+
+function linked(text) {
+  return text.split(/(https?:\/\/\S+)/).map((part, place) => (place % 2 ? link(part, part.replace(/^https?:\/\//, "")) : part));
+}
+
+// A mail is drawn at the width of a phone and then made smaller, as mail apps do.
+const WIDTH = 390;
+
+function fit(frame) {
+  const page = frame.contentDocument?.documentElement;
+  const room = frame.parentElement.clientWidth;
+  if (!page || !room) return;
+  const scale = Math.min(1, room / WIDTH);
+  frame.style.width = `${Math.max(WIDTH, room)}px`;
+  frame.style.transform = `scale(${scale})`;
+  frame.style.height = "0";
+  const height = page.scrollHeight;
+  frame.style.height = `${height}px`;
+  frame.parentElement.style.height = `${Math.ceil(height * scale)}px`;
+  toEnd(frame.closest(".thread"));
+}
+
+// The icon in a mail is a picture by its address: asked again, it is right.
+function freshen(frame, payUrl, sequence) {
+  for (const picture of frame.contentDocument?.images ?? []) {
+    const address = `${payUrl}/icon.png`;
+    if (picture.src.split("?")[0] === address) picture.src = `${address}?v=${sequence}`;
+  }
+}
+
+export function putIcon(invoice) {
+  invoices.set(invoice.pay_url, invoice.sequence);
+  for (const frame of mails.values()) freshen(frame, invoice.pay_url, invoice.sequence);
+}
+
+export function startPhone() {
+  for (const [channel, device] of devices) {
+    device.querySelector("form").addEventListener("submit", async (event) => {
+      event.preventDefault();
+      const input = event.currentTarget.elements.text;
+      const text = input.value.trim();
+      if (!text) return;
+      input.value = "";
+      try {
+        await ask(`/replies/${lastBiller[channel] ?? Object.keys(told.billers)[0]}/${channel}`, { text });
+      } catch {
+        input.value = text;
+      }
+    });
+  }
+  const tick = () => {
+    for (const node of document.querySelectorAll("[data-clock]")) node.textContent = at(Date.now());
+  };
+  tick();
+  setInterval(tick, 10_000);
+  new ResizeObserver(() => mails.forEach(fit)).observe(document.querySelector(".phones"));
+}

@@ -10,7 +10,9 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from functools import lru_cache
+from ipaddress import IPv6Address
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
@@ -93,6 +95,22 @@ def wait_s(text: str) -> int:
     return int(text[:-1]) * _SECONDS[text[-1]]
 
 
+def _url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname or "", parts.port
+        possible = port != 0 and (_is_ipv6(host) or all(0 < len(label) < 64 for label in host.split(".")))
+    except ValueError:
+        possible = False
+    if not possible:
+        raise ValueError("no host or port can be called that")
+    return text
+
+
+def _is_ipv6(host: str) -> bool:
+    return ":" in host and IPv6Address(host).version == 6
+
+
 def _currency(text: str) -> str:
     decimals(text)
     return text
@@ -135,7 +153,7 @@ Currency = Annotated[
 ]
 Quantity = Annotated[str, StringConstraints(max_length=24, pattern=_QUANTITY)]
 LineAmount = Annotated[str, StringConstraints(max_length=18, pattern=_LINE_AMOUNT)]
-Url = Annotated[str, StringConstraints(max_length=2048, pattern=_URL)]
+Url = Annotated[str, StringConstraints(max_length=2048, pattern=_URL), checked_by(_url, "not_a_url")]
 Email = Annotated[str, Field(min_length=3, max_length=254), checked_by(contacts.normalise_email, "not_an_email")]
 Phone = Annotated[
     str,

@@ -144,8 +144,14 @@ def again_at(conn: sa.Connection, held: Task, due_at: datetime, error: str | Non
 
 
 def dead(conn: sa.Connection, held: Task, error: str) -> bool:
-    """Out of tries: kept, visible, replayable."""
-    values = {"state": DEAD, "lease_by": None, "again": False, "last_error": error}
+    """Out of tries: kept, visible, replayable. One that was poked meanwhile has its tries anew."""
+    values = {
+        "state": sa.case((task.c.again, DUE), else_=DEAD),
+        "tries": sa.case((task.c.again, 0), else_=task.c.tries),
+        "lease_by": None,
+        "again": False,
+        "last_error": error,
+    }
     return bool(conn.execute(task.update().where(_fence(held)).values(**values)).rowcount)
 
 
@@ -157,6 +163,7 @@ def _release(conn: sa.Connection, held: Task, due_at: datetime, *, tries: int) -
 
 def release_all(conn: sa.Connection, worker: str, now: datetime) -> int:
     """Gives back what a stopping worker still holds; the try is not counted."""
+    signals.emit(conn, signals.TASK)
     query = task.update().where(task.c.lease_by == worker, task.c.state == DUE)
     return conn.execute(query.values(lease_by=None, due_at=now, tries=task.c.tries - 1)).rowcount
 

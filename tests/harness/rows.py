@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Coroutine
+from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,8 +14,9 @@ import sqlalchemy as sa
 from sqlalchemy.util import await_only
 
 from gateway.store.database import Database
-from gateway.store.schema import meta
+from gateway.store.schema import biller, invoice, meta, payer
 from gateway.store.signals import emit
+from gateway.testing.clock import START
 
 T = TypeVar("T")
 Body = Callable[[sa.Connection], T]
@@ -51,6 +53,27 @@ def waits(conn: sa.Connection, for_what: Coroutine[Any, Any, T], loop: asyncio.A
     if conn.dialect.name == "sqlite":
         return asyncio.run_coroutine_threadsafe(for_what, loop).result(20)
     return await_only(for_what)
+
+
+def seed(invoices: int = 1, *, slug: str = "acme") -> Body[tuple[int, list[int]]]:
+    """A body that makes a biller with one payer and some invoices; gives their ids."""
+
+    def body(conn: sa.Connection) -> tuple[int, list[int]]:
+        at = {"created_at": START, "updated_at": START}
+        row = {"slug": slug, "config": {}, **at}
+        biller_id = conn.execute(biller.insert().values(row).returning(biller.c.id)).scalar_one()
+        who = {"reference": "C-1", "name": "Ana", "locale": "ro", "time_zone": "Europe/Bucharest"}
+        row = {"biller_id": biller_id, **who, **at}
+        payer_id = conn.execute(payer.insert().values(row).returning(payer.c.id)).scalar_one()
+        what = {"status": "open", "currency": "RON", "amount_minor": 100, "details": {}, "due_on": date(2026, 12, 8)}
+        row = {"biller_id": biller_id, "payer_id": payer_id, "issued_on": date(2026, 11, 20), **what, **at}
+        made = [
+            conn.execute(invoice.insert().values(row | {"number": f"F-{number}"}).returning(invoice.c.id)).scalar_one()
+            for number in range(invoices)
+        ]
+        return biller_id, made
+
+    return body
 
 
 async def stranger_sees(url: str) -> set[str]:

@@ -9,11 +9,14 @@ import asyncpg
 import pytest
 import sqlalchemy as sa
 
+from gateway.domain.events import EventType, NewEvent
+from gateway.store import events
 from gateway.store.database import Database, StoreUnavailable, open_database
 from gateway.store.schema import meta
+from gateway.testing.clock import START
 from tests.harness.databases import Databases
 from tests.harness.postgres import Cluster
-from tests.harness.rows import Body, keys, put, waits
+from tests.harness.rows import Body, keys, put, seed, waits
 
 
 @pytest.fixture
@@ -206,3 +209,31 @@ async def test_a_server_that_is_not_there_is_said_to_be_so(free_port: object, mo
 async def test_a_backup_names_the_tool_that_makes_it(database: Database, tmp_path: object) -> None:
     with pytest.raises(StoreUnavailable, match="pg_dump"):
         await database.backup(tmp_path)  # type: ignore[arg-type]
+
+
+async def test_a_reader_never_sees_a_number_before_the_smaller_ones(database: Database) -> None:
+    """A transaction that took its number first and commits last holds the later numbers back."""
+    biller_id, (one, two) = await database.write(seed(2))
+    loop = asyncio.get_running_loop()
+    taken, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def hold() -> None:
+        taken.set()
+        await goes_on.wait()
+
+    def slow(conn: sa.Connection) -> None:
+        events.append(conn, biller_id, one, [NewEvent(EventType.INVOICE_CHANGED)], START)
+        waits(conn, hold(), loop)
+
+    first = asyncio.create_task(database.write(slow))
+    await taken.wait()
+    second = asyncio.create_task(
+        database.write(lambda conn: events.append(conn, biller_id, two, [NewEvent(EventType.INVOICE_CHANGED)], START))
+    )
+    for _ in range(20):
+        assert await database.read(lambda conn: events.after(conn, biller_id, 0, 9)) == []
+    assert not second.done()
+    goes_on.set()
+    await asyncio.gather(first, second)
+    found = await database.read(lambda conn: events.after(conn, biller_id, 0, 9))
+    assert [(event.biller_seq, event.invoice_id) for event in found] == [(1, one), (2, two)]

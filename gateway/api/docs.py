@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,9 +46,9 @@ class Part:
 
 
 class DocsPage:
-    """The page of one document. `style_url` is its stylesheet, on our own host."""
+    """The page of one document. `asset_url` gives the path of a static file on our own host."""
 
-    def __init__(self, document: Mapping[str, Any], style_url: str) -> None:
+    def __init__(self, document: Mapping[str, Any], asset_url: Callable[[str], str]) -> None:
         self._environment = Environment(
             loader=FileSystemLoader(templates_root() / "docs"),
             autoescape=True,
@@ -59,7 +59,7 @@ class DocsPage:
         self._environment.filters["prose"] = prose
         self._page = self._environment.get_template("page.html.j2")
         self._document = document
-        self._style_url = style_url
+        self._assets = {"style_url": asset_url("docs.css"), "icon_url": asset_url("icon-paid.svg")}
         self._parts = (*self._operations(), *self._events(), *self._problems(), *self._shapes())
         self._whole = self._render("").encode()
         self._tag = f'"{hashlib.sha256(self._whole).hexdigest()[:20]}"'
@@ -93,7 +93,7 @@ class DocsPage:
             groups=groups,
             sought=sought,
             found=len(found),
-            style_url=self._style_url,
+            **self._assets,
         )
 
     def _part(self, template: str, group: str, anchor: str, title: str, mark: str = "", **values: Any) -> Part:
@@ -135,6 +135,9 @@ class DocsPage:
             push["summary"],
             description=push["description"],
             headers=push["parameters"],
+            example=json.dumps(
+                push["requestBody"]["content"]["application/json"]["example"], indent=2, ensure_ascii=False
+            ),
         )
 
     def _problems(self) -> Iterable[Part]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gateway.api import answers, cursor, errors, models, queries
+from gateway.api import answers, cursor, errors, examples, models, queries
 from gateway.api.middleware import Answer, Call
 from gateway.api.openapi import Parameter, Returns, operation
 from gateway.domain import ids
@@ -28,34 +28,6 @@ IDEMPOTENCY_KEY = Parameter(
 _KEYED = {"Idempotency-Key": IDEMPOTENCY_KEY}
 _INVOICE = {"Location": "The invoice's address."}
 
-SMALLEST = {
-    "number": "2026-000123",
-    "amount": {"value": "123.45", "currency": "RON"},
-    "issued_on": "2026-11-23",
-    "due_on": "2026-12-08",
-    "payer": {"reference": "C-1042", "name": "Ana Pop", "phone": "0722 123 456"},
-}
-FULLEST = SMALLEST | {
-    "number": "2026-000124",
-    "description": "Electricity, November 2026",
-    "lines": [
-        {"description": "Energy, 150 kWh", "quantity": "150", "unit_price": "0.7563"},
-        {"description": "Meter", "quantity": "1", "unit_price": "10.01"},
-    ],
-    "payer": {
-        "reference": "C-1042",
-        "name": "Ana Pop",
-        "email": "ana.pop@example.ro",
-        "phone": "+40722123456",
-        "locale": "ro",
-        "time_zone": "Europe/Bucharest",
-    },
-    "document_url": "https://portal.example.ro/invoices/2026-000124.pdf",
-    "metadata": {"contract": "2026/118", "branch": "Cluj"},
-    "deliver": [{"channel": "telegram", "wait": "15m"}, {"channel": "sms", "wait": "2h"}, {"channel": "email"}],
-    "deliver_at": "2026-11-24T07:00:00Z",
-}
-
 
 @operation(
     "POST",
@@ -66,11 +38,16 @@ FULLEST = SMALLEST | {
     body=models.NewInvoice,
     headers=_KEYED,
     returns={
-        201: Returns("Issued: its pay link works, its messages are on their way.", answers.Invoice, headers=_INVOICE),
+        201: Returns(
+            "Issued: its pay link works, its messages are on their way.",
+            answers.Invoice,
+            headers=_INVOICE,
+            example=examples.ISSUED,
+        ),
         200: Returns("The same was issued before: nothing new was done.", answers.Invoice, headers=_INVOICE),
     },
     problems=(errors.DIFFERENT_REQUEST,),
-    examples={"the least": SMALLEST, "everything": FULLEST},
+    examples={"the least": examples.SMALLEST, "everything": examples.FULLEST},
 )
 async def issue_invoice(call: Call[models.NewInvoice, None]) -> Answer:
     """Sends it to the payer by your policy, or as `deliver` says. Safe to repeat: the number is unique for you, so the same

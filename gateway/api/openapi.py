@@ -160,6 +160,7 @@ class About:
     tags: Mapping[str, str]
     paths: Mapping[str, Parameter]
     push: type[BaseModel]
+    push_example: Any
     push_events: Mapping[str, str]
 
 
@@ -333,7 +334,10 @@ def _push(about: About, schemas: Mapping[type[BaseModel], Any]) -> dict[str, Any
             {"name": name, "in": "header", "required": True, "description": text, "schema": {"type": "string"}}
             for name, text in headers.items()
         ],
-        "requestBody": {"required": True, "content": {JSON: {"schema": schemas[about.push]}}},
+        "requestBody": {
+            "required": True,
+            "content": {JSON: {"schema": schemas[about.push], "example": about.push_example}},
+        },
         "responses": {
             "2XX": {"description": "You have it; it is not sent again."},
             "410": {"description": "You want no more: the endpoint is disabled."},

@@ -10,7 +10,7 @@ import orjson
 from aiohttp import web
 
 from gateway import __version__
-from gateway.api import answers, events, invoices, push_endpoints
+from gateway.api import answers, events, examples, invoices, push_endpoints
 from gateway.api.docs import DocsPage
 from gateway.api.middleware import Edge, endpoint
 from gateway.api.openapi import JSON, About, Operation, Parameter, document
@@ -84,6 +84,7 @@ def api_document(public_url: str) -> dict[str, Any]:
                 "push_id": _id("The push's id, from the log.", "psh"),
             },
             push=answers.Event,
+            push_example=examples.PAID,
             push_events={kind.value: meaning for kind, meaning in MEANINGS.items()},
         ),
     )
@@ -94,7 +95,7 @@ def biller_routes(edge: Edge) -> list[web.RouteDef]:
     api = api_document(edge.context.public_url)
     written = orjson.dumps(api)
     tag = f'"{hashlib.sha256(written).hexdigest()[:20]}"'
-    docs = DocsPage(api, edge.context.renderer.asset_url("docs.css"))
+    docs = DocsPage(api, edge.context.renderer.asset_url)
 
     async def openapi(request: web.Request) -> web.Response:
         headers = {"ETag": tag, "Cache-Control": "no-cache", "Content-Type": JSON, "Access-Control-Allow-Origin": "*"}

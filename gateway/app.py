@@ -8,7 +8,7 @@ import os
 import random
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -156,6 +156,8 @@ async def _stop_worker(worker: Worker, work: asyncio.Task[None]) -> None:
 async def _listen(
     stack: contextlib.AsyncExitStack, app: web.Application, at: Listen, bound: socket.socket | None
 ) -> str:
+    drain = Drain()
+    app.middlewares.insert(0, drain.middleware)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=DRAIN_S, handle_signals=False)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
@@ -163,5 +165,48 @@ async def _listen(
         web.SockSite(runner, bound) if bound is not None else web.TCPSite(runner, at.host, at.port, backlog=1024)
     )
     await site.start()
+    stack.push_async_callback(drain.end, runner, site)
     host, port = runner.addresses[0][:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class Drain:
+    """Counts the requests under way, so that the end can wait for them with their connections open.
+
+    aiohttp's own end drops what a client still sends (RequestHandler.data_received), and with it a request whose body is on
+    its way.
+    """
+
+    def __init__(self) -> None:
+        self._under_way = 0
+        self._ending = False
+        self._fewer = asyncio.Event()
+
+    @property
+    def middleware(self) -> Callable[..., Awaitable[web.StreamResponse]]:
+        @web.middleware
+        async def counted(
+            request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+        ) -> web.StreamResponse:
+            self._under_way += 1
+            try:
+                response = await handler(request)
+                if self._ending and not response.prepared:
+                    response.force_close()
+                return response
+            finally:
+                self._under_way -= 1
+                self._fewer.set()
+
+        return counted
+
+    async def end(self, runner: web.AppRunner, site: web.BaseSite) -> None:
+        """Takes no new connection, ends the streams, and gives the requests under way DRAIN_S to be received and answered."""
+        self._ending = True
+        await site.stop()
+        await runner.shutdown()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_S):
+                while self._under_way:
+                    self._fewer.clear()
+                    await self._fewer.wait()

@@ -135,16 +135,16 @@ class Terminal:
         plain = {name: value for name, value in os.environ.items() if not name.startswith(("ACHIT_", "PYTHON"))}
         return plain | self.environment | {"PYTHONPATH": str(ROOT)}
 
-    def start(self, *arguments: str, **how: Any) -> subprocess.Popen[str]:
-        """Starts a command in a process of its own; a warning there is an error too."""
+    def start(self, *arguments: str, strict: bool = True) -> subprocess.Popen[str]:
+        """Starts a command in a process of its own; `strict`: a warning there is an error too."""
+        warnings = ["-W", "error"] if strict else []
         return subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", "gateway", *arguments],
+            [sys.executable, *warnings, "-m", "gateway", *arguments],
             cwd=self.folder,
             env=self.shell,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            **how,
         )
 
     @contextlib.contextmanager

@@ -18,6 +18,7 @@ import orjson
 import pytest
 from aiohttp import web
 
+from gateway.app import DRAIN_S
 from gateway.demo.erp import Erp
 from gateway.ports.values import Secret
 from tests.gateway.cli.terminal import ACME, INVOICE, Done, Server, Terminal
@@ -229,6 +230,34 @@ class TestItsEnd:
         assert (pushed["event_type"], pushed["state"], pushed["tries"]) == ("invoice.issued", "delivered", 1)
         tasks = (await ok(terminal, "tasks", "--json")).json["tasks"]
         assert [task["lease_by"] for task in tasks] == [None] * len(tasks)
+
+    async def test_a_stream_and_an_idle_connection_hold_up_nothing(self, terminal: Terminal, server: Server) -> None:
+        key = (await ok(terminal, "key", "create")).out.strip()
+        async with aiohttp.ClientSession(server.url, headers={"Authorization": f"Bearer {key}"}) as session:
+            async with session.get("/v1/invoices") as answer:
+                assert answer.status == 200
+            async with session.get("/v1/events/stream") as stream:
+                assert stream.status == 200
+                started = asyncio.get_running_loop().time()
+                server.tell(signal.SIGTERM)
+                assert (await asyncio.to_thread(server.ended))[0] == 0
+                assert asyncio.get_running_loop().time() - started < DRAIN_S
+                assert b"data:" not in await stream.read()
+
+    def test_a_second_signal_waits_for_nothing(self, terminal: Terminal, server: Server) -> None:
+        key = terminal.ok("key", "create").out.strip()
+        address = urlsplit(server.url)
+        with socket.create_connection((address.hostname, address.port), timeout=20) as connection:
+            connection.sendall(
+                "POST /v1/invoices HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                f"Authorization: Bearer {key}\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n".encode()
+            )
+            assert connection.recv(1000).startswith(b"HTTP/1.1 100 ")
+            server.tell(signal.SIGTERM)
+            server.until("stopping")
+            server.tell(signal.SIGTERM)
+            assert server.ended()[0] == -signal.SIGTERM
+        terminal.ok("tasks")
 
     def test_an_interrupted_command_is_clean(self, terminal: Terminal) -> None:
         terminal.ok("apply")

@@ -183,5 +183,6 @@ CHANNEL = ChannelPlugin(
     limits=LIMITS,
     edits=True,
     opens_chats=True,
+    registers=True,
     replies=True,
 )

@@ -59,6 +59,7 @@ def application() -> typer.Typer:
     app.command(rich_help_panel=set_up)(setup.check)
     app.command(rich_help_panel=set_up)(setup.migrate)
     app.command(rich_help_panel=set_up)(setup.apply)
+    app.command(rich_help_panel=set_up)(setup.webhooks)
     app.add_typer(keys.group(), name="key", rich_help_panel=set_up)
     app.add_typer(templates.group(), name="template", rich_help_panel=set_up)
     app.add_typer(invoices.group(), name="invoice", rich_help_panel="Bill")

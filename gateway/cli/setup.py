@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.options import AsJson, ConfigFile, StateFolder, carry_out
+from gateway.cli.options import AsJson, BillerName, ConfigFile, StateFolder, carry_out
 from gateway.cli.output import counted, remark, say, show_json
 
 
@@ -39,6 +39,12 @@ def apply(config: ConfigFile = None, state: StateFolder = None, as_json: AsJson 
                 remark("  keep it now: it is not shown again")
     if as_json:
         show_json(results)
+
+
+def webhooks(biller: BillerName = None, config: ConfigFile = None, state: StateFolder = None) -> None:
+    """Tell the vendors that want to be told (Telegram) where a biller's webhooks go. The same again is fine."""
+    done = carry_out(config, state, "webhooks", biller=biller)
+    say(f"{done['biller']}: registered")
 
 
 def check(config: ConfigFile = None, state: StateFolder = None, as_json: AsJson = False) -> None:

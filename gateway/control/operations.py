@@ -98,6 +98,14 @@ async def _apply(ctx: Context, arguments: Json) -> Json:
     return {"biller": applied.slug, "changed": changed, "push_secrets": secrets}
 
 
+async def _webhooks(ctx: Context, arguments: Json) -> Json:
+    biller = _biller(ctx, arguments["biller"])
+    failed = await setup.register_webhooks(ctx, biller)
+    if failed:
+        raise Refused("a vendor did not take its webhook", [f"{name}: {why}" for name, why in failed.items()])
+    return {"biller": biller.slug}
+
+
 async def _migrate(ctx: Context, arguments: Json) -> Json:
     await ctx.db.migrate()
     return {"migrated": True}
@@ -282,4 +290,5 @@ OPERATIONS: Mapping[str, Operation] = {
     "push.replay_since": _replay_since,
     "tasks": _list_tasks,
     "tasks.replay": _replay_task,
+    "webhooks": _webhooks,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
@@ -122,6 +122,12 @@ class OpensChats(Protocol):
         ...
 
 
+class Registers(Protocol):
+    async def register(self, webhook_url: str) -> None:
+        """Tells the vendor where its webhooks go. The same again is fine. Raises RetryLater or Rejected."""
+        ...
+
+
 class Closes(Protocol):
     async def aclose(self) -> None:
         """Lets go of connections. Calling it twice is fine."""
@@ -132,19 +138,20 @@ class Closes(Protocol):
 class ChannelPlugin(Generic[S]):
     """What an adapter file declares in its last line; `create` is checked against `settings` by mypy in that file.
 
-    `settings` is a frozen dataclass: `Secret` fields are encrypted at rest, `field(metadata={"doc": ...})` is the reference.
-    `edits`, `finds_sent` and `opens_chats` declare that the channel also fulfils `Edits`, `FindsSent` and `OpensChats`. `acknowledge` is the body and
-    content type of our 2xx answer to its webhooks.
+    `settings` is a frozen dataclass: its secrets are encrypted at rest, `field(metadata={"doc": ...})` is the reference.
+    `edits`, `finds_sent`, `opens_chats` and `registers` declare that the channel also fulfils `Edits`, `FindsSent`,
+    `OpensChats` and `Registers`. `acknowledge` is the body and content type of our 2xx answer to its webhooks.
     """
 
     name: str
     settings: type[S]
     create: Callable[[S, HttpClient], Channel]
     address: str  # which contact point it sends to: "email", "phone" or "chat"
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     edits: bool = False
     finds_sent: bool = False
     opens_chats: bool = False
+    registers: bool = False
     replies: bool = False  # payers can answer on it
     acknowledge: tuple[bytes, str] = (b"", "text/plain")
     receipts: bool = False  # the vendor reports delivery

@@ -1,6 +1,6 @@
 """The alphabet that SMS are paid by (GSM 03.38): what fits, how many parts a text makes, how to do without diacritics.
 
-One Romanian `ș` turns 160 characters a part into 70. Shared by the SMS adapters and by whoever shows a cost beforehand.
+One Romanian `ș` turns 160 characters a part into 70. Shared by the SMS adapters, by rendering, and by whoever shows a cost.
 """
 
 from __future__ import annotations
@@ -13,30 +13,24 @@ _ONE_SEPTET = frozenset(
 )
 _TWO_SEPTETS = frozenset("^{}\\[~]|€\f")
 _ALPHABET = _ONE_SEPTET | _TWO_SEPTETS
-# What Unicode's own decomposition does not take apart.
-_TYPOGRAPHY = str.maketrans(
-    {
-        **dict.fromkeys("„”“‟«»″", '"'),
-        **dict.fromkeys("‘’‚‛′`", "'"),
-        **dict.fromkeys("‐‑‒–—―−•", "-"),
-        **dict.fromkeys("\t\u00a0\u2007\u2009\u202f", " "),
-        **dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff\u00ad", ""),
-        "…": "...",
-        "ł": "l",
-        "Ł": "L",
-        "đ": "d",
-        "Đ": "D",
-        "ı": "i",
-        "œ": "oe",
-        "Œ": "OE",
-        "×": "x",
-    }
-)
+_REPLACED = {
+    "đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "ł": "l", "Ł": "L", "ı": "i", "œ": "oe", "Œ": "OE", "þ": "th", "Þ": "Th",
+    "„": '"', "”": '"', "“": '"', "‟": '"', "″": '"', "«": '"', "»": '"', "‘": "'", "’": "'", "‚": "'", "‛": "'", "′": "'",
+    "`": "'", "´": "'", "–": "-", "—": "-", "‑": "-", "−": "-", "‐": "-", "‒": "-", "―": "-", "…": "...", "·": "-",
+    "•": "-", "№": "No.", "×": "x", "ẞ": "SS", "÷": "/", "₽": "RUB", "\t": " ", "©": "(c)", "®": "(R)", "™": "TM", "°": "o",
+}  # fmt: skip
 
 
 def is_gsm7(text: str) -> bool:
     """Whether every character is in the basic alphabet or its extension."""
     return _ALPHABET.issuperset(text)
+
+
+def septets(text: str) -> int:
+    """The length of GSM-7 text in septets. Raises ValueError where a character is outside the alphabet."""
+    if not is_gsm7(text):
+        raise ValueError("a character is outside the GSM 7-bit alphabet")
+    return len(text) + sum(text.count(character) for character in _TWO_SEPTETS)
 
 
 def segments(text: str) -> int:
@@ -59,11 +53,27 @@ def transliterated(text: str) -> str:
     """`text` in GSM-7, losing only marks and typography; unchanged when that is not enough (Cyrillic, an emoji)."""
     if is_gsm7(text):
         return text
-    plain = "".join(map(_unmarked, text.translate(_TYPOGRAPHY)))
-    return plain if is_gsm7(plain) else text
+    plain = [_plain(character) for character in text]
+    return text if None in plain else "".join(filter(None, plain))
 
 
-def _unmarked(character: str) -> str:
+def to_gsm7(text: str) -> str:
+    """`text` in GSM-7 whatever it costs: what has no Latin form becomes `?`. The same text again is unchanged."""
+    if is_gsm7(text):
+        return text
+    plain = [_plain(character) for character in unicodedata.normalize("NFC", text)]
+    return "".join("?" if character is None else character for character in plain)
+
+
+def _plain(character: str) -> str | None:
+    """A character's form in the alphabet, empty for an invisible mark; None when it has none."""
     if character in _ALPHABET:
         return character
-    return "".join(part for part in unicodedata.normalize("NFKD", character) if not unicodedata.combining(part))
+    if character in _REPLACED:
+        return _REPLACED[character]
+    if character.isspace():
+        return " "
+    if unicodedata.category(character) in ("Mn", "Me", "Cf", "Cc"):
+        return ""
+    folded = "".join(part for part in unicodedata.normalize("NFKD", character) if part in _ALPHABET)
+    return folded or None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
@@ -121,5 +121,5 @@ class ProviderPlugin(Generic[S]):
     idempotent: bool = False
     cancels: bool = False
     finds_payments: bool = False
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     acknowledge: tuple[bytes, str] = (b"", "text/plain")

@@ -30,7 +30,6 @@ from gateway.store.billers import CHANNEL, PROVIDER, AccountRow
 from gateway.store.database import Database
 from gateway.vault import Vault
 
-
 log = structlog.get_logger()
 
 

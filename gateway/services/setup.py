@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import sqlalchemy as sa
 
 from gateway.config import Account, BillerConfig, PushTarget
+from gateway.ports.channel import Registers
+from gateway.ports.errors import AdapterError
 from gateway.ports.values import Secret
 from gateway.services import push_endpoints
 from gateway.services.context import Context
@@ -122,3 +124,16 @@ async def _push_targets(ctx: Context, biller: Biller, targets: tuple[PushTarget,
         elif sorted(row.events) != sorted(target.events):
             await push_endpoints.change_endpoint(ctx, biller, row.id, types=target.events)
     return applied
+
+
+async def register_webhooks(ctx: Context, biller: Biller) -> dict[str, str]:
+    """Tells every channel's vendor that wants to be told where its webhooks go; gives what failed, by account."""
+    failed: dict[str, str] = {}
+    for account in ctx.directory.channels_of(biller.id):
+        if account.plugin.registers:
+            try:
+                channel = cast(Registers, account.make())
+                await channel.register(f"{ctx.public_url}/hooks/channels/{account.row.name}")
+            except AdapterError as error:
+                failed[account.row.name] = str(error)
+    return failed

@@ -40,7 +40,7 @@ READS_THE_CLOCK = (
     "channels/email/",
 )
 # Adapters without a page or fixtures. They may only get fewer.
-WITHOUT_A_PAGE = {"providers/sandbox"}
+WITHOUT_A_PAGE: set[str] = set()
 WITHOUT_FIXTURES = {"providers/sandbox"}
 
 

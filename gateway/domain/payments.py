@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from gateway.domain.events import EventType, NewEvent
@@ -31,8 +31,9 @@ class AttemptStatus(StrEnum):
 
 A = AttemptStatus
 OPEN = (A.CREATED, A.UNKNOWN, A.PENDING, A.ACCEPTED)
-POLLED = (*OPEN, A.EXPIRED)  # late money comes to an expired attempt
 LATE = (A.FAILED, A.EXPIRED, A.CANCELLED)
+# Where a provider cannot close a session, or takes another card after one that it declined, money may come until the session is over.
+AFTERWARDS = timedelta(hours=1)
 
 _BEFORE_MONEY = frozenset({A.ACCEPTED, A.FAILED, A.EXPIRED, A.CANCELLED, A.PAID, A.REVERSED})
 MOVES: dict[AttemptStatus, frozenset[AttemptStatus]] = {
@@ -80,6 +81,7 @@ class Attempt:
     reversed_minor: int
     external_id: str | None
     reference: str
+    locale: str
     redirect_url: str | None
     reason: str | None
     expires_at: datetime
@@ -95,6 +97,12 @@ class Attempt:
     @property
     def open(self) -> bool:
         return self.status in OPEN
+
+    def polled_at(self, now: datetime) -> bool:
+        """Whether money may still come, so that the provider is asked."""
+        if self.status in (A.FAILED, A.CANCELLED):
+            return self.external_id is not None and now < self.expires_at + AFTERWARDS
+        return self.status in OPEN or self.status is A.EXPIRED
 
 
 class Verdict(StrEnum):
@@ -135,8 +143,11 @@ def apply(invoice: Invoice, attempt: Attempt, update: PaymentUpdate) -> Applied:
 
     received = max(attempt.received_minor, update.received.minor if update.received else 0)
     taken_back = max(attempt.reversed_minor, update.reversed.minor if update.reversed else 0)
-    if update.status is PaymentStatus.REVERSED and update.reversed is None:
-        taken_back = received
+    all_gone = attempt.status is A.REVERSED and attempt.received_minor == attempt.reversed_minor
+    if update.reversed is None and (all_gone or update.status is PaymentStatus.REVERSED):
+        taken_back = received  # also what is heard of only after it was taken back
+    if update.received is None:
+        received = max(received, taken_back)  # what was taken back had come
     if taken_back > received:
         return _unchanged(invoice, attempt, Verdict.MISMATCH, "more was reversed than was received")
 

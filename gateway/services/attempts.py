@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import datetime, timedelta
 from typing import cast
 
@@ -10,10 +11,11 @@ import sqlalchemy as sa
 from gateway.domain.events import EventType, NewEvent
 from gateway.domain.ids import ATTEMPT, show
 from gateway.domain.invoices import Invoice
-from gateway.domain.payments import OPEN, POLLED, WATCHED_POLL_S, Attempt, AttemptStatus, next_poll
+from gateway.domain.payments import OPEN, WATCHED_POLL_S, Attempt, AttemptStatus, next_poll
 from gateway.ports.errors import NotSupported, OutcomeUnknown, Rejected, RetryLater
 from gateway.ports.provider import Cancels, FindsPayments, PaymentRequest, PaymentSession, PaymentStatus, PaymentUpdate
 from gateway.services import payments as door
+from gateway.services.closing import CLOSE
 from gateway.services.context import Context
 from gateway.services.directory import Biller, ProviderAccount
 from gateway.services.errors import Conflict, NotFound, Unavailable
@@ -21,6 +23,7 @@ from gateway.store import events, inbox, invoices, outbox, payments
 
 POLL, APPLY_INBOX = "poll", "apply-inbox"
 FIRST_POLL = timedelta(seconds=10)
+UNANSWERED = timedelta(seconds=60)  # a call that opens a payment has ended by then
 
 
 def methods(ctx: Context, biller_id: int, currency: str) -> dict[str, ProviderAccount]:
@@ -37,18 +40,18 @@ async def start(ctx: Context, invoice: Invoice, method: str, *, locale: str) -> 
     """Opens a payment of what is outstanding and gives the URL to send the payer to.
 
     Reserve, call, record: no transaction is open during the call. An open session of the same method and amount is taken up again.
-    Raises Conflict when nothing is owed, NotFound on a method that is not offered, Unavailable when the provider is not there (an
-    unknown outcome stays UNKNOWN, and is polled).
+    Raises Conflict when nothing is owed (any more) or another amount, NotFound on a method that is not offered, Unavailable when
+    the provider is not there (an unknown outcome stays UNKNOWN, and is polled).
     """
     account = methods(ctx, invoice.biller_id, invoice.currency).get(method)
     if account is None:
         raise NotFound(f"{method} is not offered")
     biller = ctx.directory.biller(invoice.biller_id)
     now = ctx.clock.now()
-    attempt = await ctx.db.write(lambda conn: _reserve(conn, ctx, biller, invoice.id, account, method, now))
+    attempt = await ctx.db.write(lambda conn: _reserve(conn, ctx, biller, invoice.id, account, method, locale, now))
     if attempt.redirect_url is not None:
         return attempt.redirect_url
-    request = _request(ctx, invoice, attempt, account, locale)
+    request = _request(ctx, invoice, attempt, account)
     try:
         session = await account.make().create_payment(request)
     except OutcomeUnknown:
@@ -58,7 +61,8 @@ async def start(ctx: Context, invoice: Invoice, method: str, *, locale: str) -> 
         code = error.code if isinstance(error, Rejected) else "unavailable"
         await ctx.db.write(lambda conn: _refused(conn, attempt, code, ctx.clock.now()))
         raise Unavailable("the provider cannot serve this now") from None
-    await ctx.db.write(lambda conn: _opened(conn, account, attempt, session, ctx.clock.now()))
+    if not await ctx.db.write(lambda conn: _opened(conn, account, attempt, session, ctx.clock.now())):
+        raise Conflict("what is owed has changed meanwhile")
     return session.redirect_url
 
 
@@ -69,6 +73,7 @@ def _reserve(
     invoice_id: int,
     account: ProviderAccount,
     method: str,
+    locale: str,
     now: datetime,
 ) -> Attempt:
     invoice = invoices.get(conn, invoice_id, lock=True)
@@ -89,6 +94,7 @@ def _reserve(
         "received_minor": 0,
         "reversed_minor": 0,
         "reference": "",
+        "locale": locale,
         "expires_at": now + timedelta(minutes=biller.settings.payments.attempt_minutes),
         "polls": 0,
         "created_at": now,
@@ -104,7 +110,8 @@ def _reserve(
     return made
 
 
-def _request(ctx: Context, invoice: Invoice, attempt: Attempt, account: ProviderAccount, locale: str) -> PaymentRequest:
+def _request(ctx: Context, invoice: Invoice, attempt: Attempt, account: ProviderAccount) -> PaymentRequest:
+    """The same on every try: a provider refuses an idempotency key that comes with other terms."""
     pay_url = ctx.pay_url(invoice.id, invoice.link_version)
     biller = ctx.directory.biller(invoice.biller_id).settings.biller
     return PaymentRequest(
@@ -115,14 +122,15 @@ def _request(ctx: Context, invoice: Invoice, attempt: Attempt, account: Provider
         return_url=f"{pay_url}/return",
         webhook_url=f"{ctx.public_url}/hooks/providers/{account.row.name}",
         expires_at=attempt.expires_at,
-        locale=locale,
+        locale=attempt.locale,
         method=attempt.method,
     )
 
 
 def _opened(
     conn: sa.Connection, account: ProviderAccount, attempt: Attempt, session: PaymentSession, now: datetime
-) -> None:
+) -> bool:
+    """Records the session. False: settled, void or changed meanwhile, so it is not wanted any more and is being closed."""
     expires_at = session.expires_at or attempt.expires_at
     payments.opened(conn, attempt.id, session.external_id, session.redirect_url, expires_at, now)
     started = NewEvent(EventType.PAYMENT_STARTED, {"payment": show(ATTEMPT, attempt.id), "method": attempt.method})
@@ -130,6 +138,12 @@ def _opened(
     for early in inbox.held_for(conn, account.row.name):
         if early.parsed["external_id"] == session.external_id:
             outbox.poke(conn, APPLY_INBOX, early.id, account.destination, now, now)
+    outbox.poke(conn, POLL, attempt.id, account.destination, now + FIRST_POLL, now)
+    current = payments.get(conn, attempt.id)
+    wanted = current is not None and current.closing_at is None
+    if not wanted:
+        outbox.poke(conn, CLOSE, attempt.id, account.destination, now, now)
+    return wanted
 
 
 def _unknown(conn: sa.Connection, account: ProviderAccount, attempt: Attempt, now: datetime) -> None:
@@ -153,18 +167,25 @@ async def poll(ctx: Context, attempt_id: int) -> timedelta | None:
     """Asks the provider how an attempt goes and books the answer; gives the time to the next poll, None when it is over.
 
     An attempt whose creation had no answer is looked up, or created again under the same idempotency key where the provider
-    takes one; it is never resubmitted otherwise. Raises RetryLater when the provider does not answer.
+    takes one; it is never resubmitted otherwise. Raises RetryLater when the provider does not answer, or is not served here.
     """
     now = ctx.clock.now()
     attempt = await ctx.db.read(lambda conn: payments.get(conn, attempt_id))
-    if attempt is None or attempt.status not in POLLED:
+    if attempt is None or not attempt.polled_at(now):
         return None
     account = ctx.directory.provider(attempt.account_id)
     if account is None:
-        return None
+        raise RetryLater("its account is not served here")
     if attempt.external_id is None:
         return await _resolve(ctx, account, attempt)
-    update = await account.make().fetch_payment(attempt.external_id)
+    wait = _next(ctx, account, attempt, now)
+    if wait is None:
+        return None
+    try:
+        update = await account.make().fetch_payment(attempt.external_id)
+    except Rejected:  # the provider knows no such payment, now
+        await ctx.db.write(lambda conn: payments.polled(conn, attempt_id))
+        return wait
     if (
         update.status is PaymentStatus.PENDING
         and attempt.status is not AttemptStatus.EXPIRED
@@ -172,7 +193,7 @@ async def poll(ctx: Context, attempt_id: int) -> timedelta | None:
     ):
         update = _expired(update, now)
     await ctx.db.write(lambda conn: _polled(conn, ctx, attempt, update, now))
-    return _next(ctx, account, attempt, now)
+    return wait
 
 
 def _expired(update: PaymentUpdate, now: datetime) -> PaymentUpdate:
@@ -200,7 +221,10 @@ async def _resolve(ctx: Context, account: ProviderAccount, attempt: Attempt) -> 
     if invoice is None:
         return None
     now = ctx.clock.now()
-    request = _request(ctx, invoice, attempt, account, ctx.directory.biller(attempt.biller_id).locale)
+    answered_at = attempt.created_at + UNANSWERED
+    if attempt.status is AttemptStatus.CREATED and now < answered_at:
+        return answered_at - now
+    request = _request(ctx, invoice, attempt, account)
     provider, plugin = account.make(), account.plugin
     if attempt.expires_at <= now and not plugin.finds_payments:
         await ctx.db.write(lambda conn: _refused(conn, attempt, "no_answer", ctx.clock.now(), keep_poll=True))
@@ -233,7 +257,7 @@ async def watched(ctx: Context, invoice_id: int) -> None:
     def body(conn: sa.Connection) -> None:
         for attempt in payments.of_invoice(conn, invoice_id):
             account = ctx.directory.provider(attempt.account_id)
-            if attempt.status in POLLED and account is not None and (now - attempt.created_at) < _WATCHED_FOR:
+            if attempt.polled_at(now) and account is not None and (now - attempt.created_at) < _WATCHED_FOR:
                 due_at = now + timedelta(seconds=WATCHED_POLL_S)
                 outbox.poke(conn, POLL, attempt.id, account.destination, due_at, now)
 
@@ -246,22 +270,25 @@ _WATCHED_FOR = timedelta(hours=24)
 async def close(ctx: Context, attempt_id: int) -> None:
     """Closes an attempt at its provider, so that it can no longer be paid; then asks how it ended.
 
-    Where the provider cannot close one it is marked CANCELLED here, and money that comes all the same still counts. Raises RetryLater.
+    Where the provider cannot close one it is marked CANCELLED here, and money that comes all the same still counts. One that the
+    provider has not answered yet is closed when it has. Raises RetryLater.
     """
     attempt = await ctx.db.read(lambda conn: payments.get(conn, attempt_id))
-    account = ctx.directory.provider(attempt.account_id) if attempt else None
-    if attempt is None or account is None or attempt.status not in OPEN:
+    if attempt is None or attempt.status not in OPEN or attempt.external_id is None:
         return
+    account = ctx.directory.provider(attempt.account_id)
+    if account is None:
+        raise RetryLater("its account is not served here")
     provider = account.make()
     update: PaymentUpdate | None = None
-    if attempt.external_id is not None:
-        if account.plugin.cancels:
-            try:
-                await cast(Cancels, provider).cancel_payment(attempt.external_id)
-            except OutcomeUnknown as error:
-                raise RetryLater(str(error)) from None
-            except (Rejected, NotSupported):
-                pass  # too late to close: the answer below says how it ended
+    if account.plugin.cancels:
+        try:
+            await cast(Cancels, provider).cancel_payment(attempt.external_id)
+        except OutcomeUnknown as error:
+            raise RetryLater(str(error)) from None
+        except (Rejected, NotSupported):
+            pass  # too late to close: the answer below says how it ended
+    with contextlib.suppress(Rejected):  # the provider knows no such payment
         update = await provider.fetch_payment(attempt.external_id)
     await ctx.db.write(lambda conn: _closed(conn, ctx, attempt, update, ctx.clock.now()))
 

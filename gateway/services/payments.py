@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from gateway.domain import payments as rules
 from gateway.domain.events import NewEvent
 from gateway.domain.ids import ATTEMPT, show
-from gateway.domain.invoices import Invoice
+from gateway.domain.invoices import Invoice, InvoiceStatus
 from gateway.domain.payments import Attempt, AttemptStatus, Verdict
 from gateway.ports.provider import PaymentStatus, PaymentUpdate
 from gateway.ports.values import Money
@@ -76,6 +76,9 @@ def _follow_up(
     biller = directory.biller(invoice.biller_id)
     if change.refund is not None:
         payments.owe_back(conn, invoice.id, attempt.id, change.refund, now)
+    if change.delta.minor < 0:
+        asked = 0 if change.invoice_status is InvoiceStatus.VOID else invoice.amount_minor
+        payments.given_back(conn, invoice.id, attempt.id, max(0, change.paid_minor - asked))
     if change.settles:
         closing.settled(conn, directory, biller, invoice.id, attempt.id, now)
     elif change.delta.minor > 0 and invoice.payable:

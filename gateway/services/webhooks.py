@@ -66,9 +66,9 @@ def _attempt_for(conn: sa.Connection, account: ProviderAccount, update: PaymentU
     if attempt is None:
         return None
     if attempt.external_id is None:
-        payments.adopt(conn, attempt, update.external_id)
-    elif attempt.external_id != update.external_id:
-        copied = ("biller_id", "invoice_id", "account_id", "method", "currency", "amount_minor", "expires_at")
+        attempt = payments.adopt(conn, attempt, update.external_id)
+    if attempt.external_id != update.external_id:
+        copied = ("biller_id", "invoice_id", "account_id", "method", "currency", "amount_minor", "locale", "expires_at")
         row: dict[str, Any] = {name: getattr(attempt, name) for name in copied}
         row |= {"received_minor": 0, "reversed_minor": 0, "polls": 0, "created_at": now, "updated_at": now}
         twin = payments.reserve(conn, row | {"external_id": update.external_id, "reference": f"{attempt.reference}+"})

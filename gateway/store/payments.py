@@ -83,10 +83,11 @@ def opened(
     return bool(conn.execute(query.values(**values, status=pending, updated_at=now)).rowcount)
 
 
-def adopt(conn: sa.Connection, attempt: Attempt, external_id: str) -> None:
-    """The vendor's id as a push that came before our answer told it."""
+def adopt(conn: sa.Connection, attempt: Attempt, external_id: str) -> Attempt:
+    """The attempt with the vendor's id as a push that came before our answer told it, or with the one that it has got meanwhile."""
     query = payment_attempt.update().where(payment_attempt.c.id == attempt.id, payment_attempt.c.external_id.is_(None))
     conn.execute(query.values(external_id=external_id))
+    return get(conn, attempt.id) or attempt
 
 
 def move(
@@ -228,6 +229,19 @@ def owe_back(conn: sa.Connection, invoice_id: int, attempt_id: int | None, due: 
 
 
 _REFUNDS = sa.select(*_REFUND).where(by(refund.c.invoice_id, "invoice_id")).order_by(refund.c.id)
+
+
+def given_back(conn: sa.Connection, invoice_id: int, attempt_id: int, owed_minor: int) -> None:
+    """The provider itself took money back: of what was due to the payer, no more than `owed_minor` is left due."""
+    due = [row for row in refunds(conn, invoice_id) if row.state == "due"]
+    done_minor = sum(row.amount_minor for row in due) - owed_minor
+    for row in sorted(due, key=lambda row: (row.attempt_id != attempt_id, -row.id)):
+        part = min(row.amount_minor, done_minor)
+        if part > 0:
+            left = row.amount_minor - part
+            values = {"amount_minor": left} if left else {"state": "done"}
+            conn.execute(refund.update().where(refund.c.id == row.id).values(**values))
+            done_minor -= part
 
 
 def refunds(conn: sa.Connection, invoice_id: int) -> list[Refund]:

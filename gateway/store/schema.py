@@ -164,6 +164,7 @@ payment_attempt = _table(
     _minor("reversed_minor"),
     _text("external_id", null=True),
     _text("reference"),
+    _text("locale"),
     _text("redirect_url", null=True),
     _text("reason", null=True),
     _at("expires_at"),

@@ -233,6 +233,7 @@ def upgrade() -> None:
     sa.Column('reversed_minor', sa.BigInteger(), server_default='0', nullable=False),
     sa.Column('external_id', sa.Text(), nullable=True),
     sa.Column('reference', sa.Text(), nullable=False),
+    sa.Column('locale', sa.Text(), nullable=False),
     sa.Column('redirect_url', sa.Text(), nullable=True),
     sa.Column('reason', sa.Text(), nullable=True),
     sa.Column('expires_at', sa.BigInteger(), nullable=False),

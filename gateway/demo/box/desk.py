@@ -13,7 +13,6 @@ import orjson
 from aiohttp.client_exceptions import ClientError
 
 Json = dict[str, Any]
-_AGAIN_AFTER_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +32,7 @@ class Desk:
     url: str
     key: str
     heard: int = 0
+    again_after_s: float = 1.0
 
     async def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Answered:
         """One call; any status is an answer. Raises aiohttp's ClientError when nobody is there."""
@@ -51,7 +51,7 @@ class Desk:
                 await self._follow(on_event)
             except (ClientError, TimeoutError):
                 pass
-            await asyncio.sleep(_AGAIN_AFTER_S)
+            await asyncio.sleep(self.again_after_s)
 
     async def _follow(self, on_event: Callable[[Json], object]) -> None:
         headers = self._headers() | {"Last-Event-ID": str(self.heard)}

@@ -77,7 +77,7 @@ class Drafting:
         amount = self._chance.randrange(self._biller.smallest, self._biller.largest)
         days = self._chance.randrange(7, 22) if due_in_days is None else due_in_days
         return Draft(
-            number=f"{self._biller.series}-{today.year}-{self._next:06d}",
+            number=f"{self._biller.series}-{self._next}",
             amount=Money(amount, CURRENCY).value,
             due_on=(today + timedelta(days=days)).isoformat(),
             locale="ro",

@@ -56,7 +56,7 @@ function drawRow(item, fresh) {
 function row(item) {
   const word = booked.get(keyOf(item));
   return h("tr", { data: { id: item.id, icon: item.icon, created: item.created_at, number: item.number } },
-    h("td", {}, h("button", { type: "button", class: "open", onclick: () => openTimeline(item) },
+    h("td", {}, h("button", { type: "button", class: "more", onclick: () => openTimeline(item) },
       h("img", { class: "state", src: `${item.icon_url.svg}?v=${item.sequence}.${item.icon}`, alt: t(`state.${item.icon}`), title: t(`state.${item.icon}`), width: 26, height: 26 }),
       h("span", { class: "two" }, h("strong", {}, item.number), h("small", {}, symbol(item.biller, 14), told.billers[item.biller].name)))),
     h("td", { class: "wide" }, item.payer.name),
@@ -97,7 +97,7 @@ export function putPush(item, fresh) {
 }
 
 const toneOf = (type) =>
-  /\.(paid|received)$/.test(type) ? "good" : /\.(failed|reversed|duplicate|dead|stopped|impossible|mismatch)$/.test(type) ? "bad" : "";
+  /^(invoice\.paid|payment\.received)$/.test(type) ? "good" : /\.(failed|reversed|duplicate|dead|stopped|impossible|mismatch)$/.test(type) ? "bad" : "";
 
 function sum() {
   const refused = pushes.filter((item) => !item.verified).length;

@@ -36,13 +36,12 @@ export function putMessage(item, fresh) {
   node.classList.toggle("changed", fresh && Boolean(old));
   shown.set(item.id, node);
   if (old) old.replaceWith(node);
+  else if (item.channel === "email") list.prepend(node); // an inbox has the newest on top
   else list.append(node);
-  if (!item.mine) talkTo(item.channel, item.biller);
+  if (!item.mine && !old) talkTo(item.channel, item.biller);
   count(device, list.querySelectorAll(".theirs").length);
-  toEnd(list);
+  if (!old) list.scrollTo({ top: item.channel === "email" ? 0 : list.scrollHeight });
 }
-
-const toEnd = (list) => list.scrollTo({ top: list.scrollHeight });
 
 function talkTo(channel, biller) {
   lastBiller[channel] = biller;
@@ -114,7 +113,6 @@ function fit(frame) {
   const height = page.scrollHeight;
   frame.style.height = `${height}px`;
   frame.parentElement.style.height = `${Math.ceil(height * scale)}px`;
-  toEnd(frame.closest(".thread"));
 }
 
 // The icon in a mail is a picture by its address: asked again, it is right.

@@ -39,7 +39,7 @@ function linkToPage(invoice) {
   return anchor;
 }
 
-const TONES = [[/\.(paid|received|delivered)$/, "good"], [/\.(failed|reversed|duplicate|dead|stopped|impossible|mismatch|expired)$/, "bad"]];
+const TONES = [[/^(invoice\.paid|payment\.received|delivery\.delivered)$/, "good"], [/\.(failed|reversed|duplicate|dead|stopped|impossible|mismatch|expired)$/, "bad"]];
 const event = (one) =>
   h("li", { class: TONES.find(([pattern]) => pattern.test(one.type))?.[1] ?? "" },
     h("time", { datetime: one.occurred_at }, exactly(one.occurred_at)), h("strong", {}, one.type), h("span", {}, detail(one.data)));

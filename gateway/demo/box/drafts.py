@@ -135,8 +135,7 @@ def _lines(rows: Sequence[Row], draft: Draft) -> list[Json]:
         lines.append(
             {
                 "description": row.ro if draft.locale == "ro" else row.en,
-                "quantity": str(max(1, minor // row.unit_minor)) if row.unit_minor else "1",
-                "unit": row.unit,
+                **({"quantity": str(max(1, minor // row.unit_minor)), "unit": row.unit} if row.unit_minor else {}),
                 "amount": Money(minor, CURRENCY).value,
             }
         )

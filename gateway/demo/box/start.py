@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import date
 from pathlib import Path
-from typing import Protocol, Self, cast
+from typing import Protocol, Self
 from zoneinfo import ZoneInfo
 
 import aiohttp
@@ -58,10 +58,6 @@ class Run(Protocol):
     def __call__(
         self, config: Config, *, public_url: str, sockets: tuple[socket.socket, socket.socket]
     ) -> AbstractAsyncContextManager[Gateway]: ...
-
-
-class _Registers(Protocol):
-    async def register(self, webhook_url: str) -> None: ...
 
 
 class Box:
@@ -142,9 +138,10 @@ class Box:
         known = ctx.directory.biller_called(biller.slug)
         if known is None:
             raise RuntimeError(f"{biller.slug} is not there after it was applied")
-        adapters = {account.short: account.make() for account in ctx.directory.channels_of(known.id)}
-        bot = cast(_Registers, adapters["telegram"])
-        await bot.register(f"{self.gateway_url}/hooks/channels/{biller.slug}.telegram")
+        if failed := await setup.register_webhooks(ctx, known):
+            raise RuntimeError(f"a webhook was not registered: {failed}")
+        for account in ctx.directory.channels_of(known.id):
+            account.make()  # now rather than at the first message, which somebody waits for
         vendors.telegram.join(ANA.chat_id, ANA.name.partition(" ")[0])
         await vendors.telegram.start_chat(ANA.chat_id)
         return await keys.create(ctx, known, "the demo box", [Scope.READ, Scope.WRITE])

@@ -9,7 +9,7 @@ from typing import Protocol
 
 class Clock(Protocol):
     def now(self) -> datetime:
-        """The present instant, aware, in UTC."""
+        """The present instant, aware, in UTC, in whole milliseconds: what the database keeps."""
         ...
 
     async def sleep_until(self, at: datetime) -> None:
@@ -23,7 +23,8 @@ class SystemClock:
     _LONGEST_NAP_S = 60.0
 
     def now(self) -> datetime:
-        return datetime.now(UTC)
+        at = datetime.now(UTC)
+        return at.replace(microsecond=at.microsecond // 1000 * 1000)
 
     async def sleep_until(self, at: datetime) -> None:
         while (left_s := (at - self.now()).total_seconds()) > 0:  # noqa: ASYNC110 - it waits for an instant, not for an event

@@ -15,7 +15,9 @@ _MAILBOX = re.compile(rf"{_LOCAL}(?:\.{_LOCAL})*", re.ASCII)
 _DOMAIN = re.compile(rf"(?:{_LABEL}\.)+{_LABEL}", re.ASCII)
 _LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*", re.ASCII)
 
-REFUSED_NUMBERS = (phonenumbers.PhoneNumberType.PREMIUM_RATE, phonenumbers.PhoneNumberType.SHARED_COST)
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
+_UNKNOWN = phonenumbers.PhoneNumberType.UNKNOWN
+_COSTLY = (phonenumbers.PhoneNumberType.PREMIUM_RATE, phonenumbers.PhoneNumberType.SHARED_COST)
 
 
 def normalise_phone(text: str, region: str) -> str:
@@ -24,17 +26,36 @@ def normalise_phone(text: str, region: str) -> str:
     Raises ValueError, with a reason fit for a biller's eyes, on what is not a number, cannot be dialled there, or would cost
     the biller a premium. The numbering plans are those of the installed `phonenumbers` metadata.
     """
+    number = _split(text)
+    kind = _UNKNOWN if number is None else phonenumbers.number_type(number)
+    if number is None or kind == _UNKNOWN:
+        number = _parsed(text, region)
+        kind = phonenumbers.number_type(number)
+    if kind == _UNKNOWN:
+        raise ValueError(f"no such number in the plan of +{number.country_code}")
+    if kind in _COSTLY:
+        raise ValueError("premium-rate numbers are not messaged")
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _split(text: str) -> phonenumbers.PhoneNumber | None:
+    """A number that is in E.164 already, without the long way through the parser; None when it may be something else."""
+    if _E164.fullmatch(text):
+        for width in (2, 1, 3):
+            national = text[1 + width :]
+            if int(text[1 : 1 + width]) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE and national[0] != "0":
+                return phonenumbers.PhoneNumber(int(text[1 : 1 + width]), int(national))
+    return None
+
+
+def _parsed(text: str, region: str) -> phonenumbers.PhoneNumber:
     try:
         number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:
         raise ValueError("this is not a phone number") from None
     if number.extension:
         raise ValueError("a number with an extension cannot be messaged")
-    if not phonenumbers.is_valid_number(number):
-        raise ValueError(f"no such number in the plan of +{number.country_code}")
-    if phonenumbers.number_type(number) in REFUSED_NUMBERS:
-        raise ValueError("premium-rate numbers are not messaged")
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return number
 
 
 def normalise_email(text: str) -> str:

@@ -6,6 +6,7 @@ The models in `gateway.api.answers` describe these shapes; tests hold the one to
 from __future__ import annotations
 
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
 from gateway.domain import ids
@@ -22,18 +23,23 @@ from gateway.services.invoices import View
 from gateway.store.events import Event
 from gateway.store.payments import Line, Refund
 from gateway.store.pushes import EndpointRow, PushRow
-from gateway.store.schema import from_ms, to_ms
 
 Json = dict[str, Any]
 
 
+@lru_cache(maxsize=1024)  # most instants of an invoice are one instant
 def instant(at: datetime) -> str:
-    """RFC 3339 in UTC with milliseconds, which is what the database keeps."""
-    return from_ms(to_ms(at)).isoformat(timespec="milliseconds")[:-6] + "Z"
+    """RFC 3339 in UTC with milliseconds, which is what the clock gives and the database keeps."""
+    return at.isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def sum_of(minor: int, currency: str) -> Json:
-    return {"value": Money(minor, currency).value, "currency": currency}
+    return {"value": _decimal(minor, currency), "currency": currency}
+
+
+@lru_cache(maxsize=1024)  # most sums of an invoice are one sum, or zero
+def _decimal(minor: int, currency: str) -> str:
+    return Money(minor, currency).value
 
 
 def invoice_json(ctx: Context, biller: Biller, view: View, now: datetime) -> Json:

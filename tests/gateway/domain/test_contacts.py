@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import phonenumbers
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.domain.contacts import normalise_email, normalise_locale, normalise_phone
@@ -101,3 +102,24 @@ def test_locale_has_one_spelling(text: str, expected: str) -> None:
 def test_what_is_no_locale_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         normalise_locale(text)
+
+
+@given(st.from_regex(r"\+[1-9][0-9]{6,14}", fullmatch=True), st.sampled_from(["RO", "US", "IT"]))
+@example("+40722123456", "RO")
+@example("+400722123456", "RO")
+@example("+390612345678", "RO")
+@example("+15005550006", "RO")
+@example("+79161234567", "RO")
+@example("+80012345678", "RO")
+@example("+40900123456", "RO")
+def test_the_short_way_gives_what_the_parser_gives(text: str, region: str) -> None:
+    try:
+        number = phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException:
+        number = None
+    costly = (phonenumbers.PhoneNumberType.PREMIUM_RATE, phonenumbers.PhoneNumberType.SHARED_COST)
+    if number is None or not phonenumbers.is_valid_number(number) or phonenumbers.number_type(number) in costly:
+        with pytest.raises(ValueError):
+            normalise_phone(text, region)
+    else:
+        assert normalise_phone(text, region) == phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)

@@ -29,6 +29,7 @@ from gateway.services.context import Context
 from gateway.services.directory import Directory
 from gateway.signing import LinkSigner, TokenSigner
 from gateway.store import billers as billers_store
+from gateway.store import outbox
 from gateway.store.database import Database, open_database
 from gateway.vault import Vault, derive, parse_key
 from gateway.worker import Worker
@@ -143,6 +144,8 @@ async def running(
         if (control_socket := control.socket_beside(config.database.url.reveal())) is not None:
             await stack.enter_async_context(control.listening(ctx, control_socket))
         if worker is not None:
+            if ctx.db.dialect == "sqlite":  # nobody else has the file, so whoever held a task was killed
+                await ctx.db.write(lambda conn: outbox.release_orphans(conn, ctx.clock.now()))
             work = asyncio.create_task(worker.run(), name="worker")
             stack.push_async_callback(_stop_worker, worker, work)
         yield Running(ctx, url, operations_url, worker)

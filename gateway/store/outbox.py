@@ -168,6 +168,12 @@ def release_all(conn: sa.Connection, worker: str, now: datetime) -> int:
     return conn.execute(query.values(lease_by=None, due_at=now, tries=task.c.tries - 1)).rowcount
 
 
+def release_orphans(conn: sa.Connection, now: datetime) -> int:
+    """Gives back what killed processes held; for a database that one process has alone. The try stays counted."""
+    query = task.update().where(task.c.lease_by.is_not(None), task.c.state == DUE)
+    return conn.execute(query.values(lease_by=None, due_at=now)).rowcount
+
+
 def drop(conn: sa.Connection, kind: str, key: int) -> None:
     """Takes a task back before it was claimed; one that is being worked on finds out by itself."""
     conn.execute(task.delete().where(task.c.kind == kind, task.c.key == key, task.c.lease_by.is_(None)))

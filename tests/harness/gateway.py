@@ -1,12 +1,11 @@
-"""A whole gateway under a clock that stands still: a real database, the real adapters, and the vendors' stand-ins.
+"""A whole gateway under a clock that stands still, over a real database and vendors that are simulated in memory.
 
-Nothing happens by itself: `drain` does what is due, `clock.advance` lets time pass, the stand-ins call back when told.
+Nothing happens by itself: `drain` does what is due, `clock.advance` lets time pass, webhooks are handed in.
 """
 
 from __future__ import annotations
 
 import contextlib
-import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -15,25 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from aiohttp import web
-from aiohttp.test_utils import unused_port
 
-from gateway.api.hooks import Hooks
-from gateway.api.paypage import PayPages
 from gateway.app import open_context
 from gateway.config.biller import biller_from
 from gateway.config.server import Config
 from gateway.config.shapes import Place, read_section
-from gateway.demo.bank import Bank
-from gateway.demo.erp import Erp
-from gateway.demo.mail import MailStandIn
-from gateway.demo.telegram import TelegramStandIn
-from gateway.demo.twilio import TwilioStandIn
 from gateway.domain.deliveries import Delivery, DeliveryState, Step
 from gateway.domain.invoices import InvoiceStatus
-from gateway.ports.values import Money, Secret
+from gateway.ports.values import Money, Secret, WebhookRequest
 from gateway.registry import Registry
-from gateway.services import attempts, invoices, setup
+from gateway.services import attempts, invoices, receipts, setup, webhooks
 from gateway.services.context import Context
 from gateway.services.directory import Biller
 from gateway.services.invoices import Draft, View
@@ -42,21 +32,21 @@ from gateway.store import events, outbox
 from gateway.store.database import Database
 from gateway.testing.clock import FakeClock
 from gateway.worker import Worker
+from tests.harness.vendors import PROOF, Payment, SimBank, Vendors
 
 RON = "RON"
-PHONE, EMAIL, CHAT = "+40722123456", "ana.popescu@example.ro", 402123456789
 _KEY = Secret("A" * 43 + "=")
 PUSH_SECRET = Secret("whsec_" + "c2VjcmV0" * 5)
-_MAIL_SECRET, _BANK_KEY, _BANK_SECRET = "mail-secret", "key_demo", "whsec_demo"
-_ENVIRONMENT = {
+ENVIRONMENT = {
     "KEY": _KEY.reveal(),
     "PUSH": PUSH_SECRET.reveal(),
     "TWILIO": "twilio-token",
     "BOT": "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw",
     "BOT_SECRET": "bot-secret",
-    "MAIL": _MAIL_SECRET,
-    "BANK_KEY": _BANK_KEY,
-    "BANK": _BANK_SECRET,
+    "MAIL": "mail-secret",
+    "BANK_KEY": "key_demo",
+    "BANK": "whsec_demo",
+    "PROOF": PROOF,
 }
 
 
@@ -66,7 +56,7 @@ def env(name: str) -> dict[str, str]:
 
 @dataclass(slots=True)
 class House:
-    """What every world has: a context over a real database, a worker, a biller. `more_workers` share the database."""
+    """What every world has: a context over a real database, a worker, a biller."""
 
     ctx: Context
     clock: FakeClock
@@ -160,22 +150,6 @@ class House:
         return await attempts.start(self.ctx, view.invoice, method, locale="ro")
 
 
-@dataclass(slots=True)
-class World(House):
-    """A house with the real adapters and the box's stand-ins. `url` is where the gateway listens."""
-
-    url: str = ""
-    bank: Bank = field(init=False)
-    twilio: TwilioStandIn = field(init=False)
-    telegram: TelegramStandIn = field(init=False)
-    mail: MailStandIn = field(init=False)
-    erp: Erp = field(init=False)
-
-    async def open_payment(self, invoice_id: int, method: str = "bank") -> str:
-        """Starts a payment; gives the bank's id of it."""
-        return (await self.start(invoice_id, method)).rpartition("/")[2]
-
-
 def draft_of(
     number: str,
     amount: str,
@@ -216,14 +190,14 @@ def server_config(public_url: str) -> Config:
         "database": {"url": "sqlite:///unused.db"},
         "secrets": {"keys": [{"id": "k1", "env": "KEY"}]},
     }
-    config = read_section(Config, values, Place(Path(), _ENVIRONMENT), "achit.toml: ")
+    config = read_section(Config, values, Place(Path(), ENVIRONMENT), "achit.toml: ")
     push = config.push.model_copy(update={"allow_networks": (ip_network("127.0.0.0/8"),)})
     return config.model_copy(update={"push": push})
 
 
 async def apply_biller(ctx: Context, registry: Registry, values: Mapping[str, Any]) -> Biller:
     """Applies a biller's file, given as tables."""
-    config = biller_from(values, registry, where=Place(Path(), _ENVIRONMENT), file="acme.toml")
+    config = biller_from(values, registry, where=Place(Path(), ENVIRONMENT), file="acme.toml")
     await setup.apply(ctx, config)
     biller = ctx.directory.biller_called(config.slug)
     assert biller is not None
@@ -234,79 +208,54 @@ def identity(slug: str = "acme") -> dict[str, str]:
     return {"slug": slug, "legal_name": "Acme Energie SRL", "display_name": "Acme"}
 
 
+@dataclass(slots=True)
+class Sim(House):
+    """A house whose vendors are simulated in memory; webhooks are handed to the services as the edge does."""
+
+    vendors: Vendors = field(init=False)
+
+    @property
+    def bank(self) -> SimBank:
+        return self.vendors.bank
+
+    async def open_payment(self, invoice_id: int, method: str = "bank") -> str:
+        return (await self.start(invoice_id, method)).rpartition("/")[2]
+
+    async def tell(self, payment: Payment) -> int:
+        """The bank's webhook about a payment arrives; gives how many events were new."""
+        account = self.ctx.directory.provider_called("acme.sim")
+        assert account is not None
+        return await webhooks.receive_webhook(self.ctx, account, self.bank.news(payment))
+
+    async def hear(self, channel: str, request: WebhookRequest) -> int:
+        """A channel's webhook arrives."""
+        account = self.ctx.directory.channel_called(f"acme.{channel}")
+        assert account is not None
+        return await receipts.receive_webhook(self.ctx, account, request)
+
+    def other_worker(self, name: str) -> Worker:
+        return Worker(self.ctx, name)
+
+
 @contextlib.asynccontextmanager
-async def open_world(
-    database: Database, clock: FakeClock, *, pushes: bool = False, biller: Mapping[str, Any] | None = None
-) -> AsyncIterator[World]:
-    """A gateway that listens, its worker (which works on `drain`), and all stand-ins. `biller` adds tables to its file."""
-    port = unused_port()
-    url = f"http://127.0.0.1:{port}"
-    mail_log = logging.getLogger("mail.log")  # the stand-in's side of the wire
-    mail_log.disabled = True
-    async with contextlib.AsyncExitStack() as stack:
-        stack.callback(setattr, mail_log, "disabled", False)
-        bank = Bank(api_key=Secret(_BANK_KEY), webhook_secrets=[Secret(_BANK_SECRET)], clock=clock, settle_after_s=None)
-        hook = f"{url}/hooks/channels/acme."
-        twilio = TwilioStandIn(auth_token="twilio-token", receipts=False, inbound_url=f"{hook}sms", now=clock.now)
-        telegram = TelegramStandIn(token=_ENVIRONMENT["BOT"], retry_s=(), now=clock.now)
-        mail = MailStandIn(inbound_url=f"{hook}email", inbound_secret=_MAIL_SECRET, now=clock.now)
-        erp = Erp([PUSH_SECRET], now=clock.now)
-        for stand_in in (bank, twilio, telegram, mail, erp):
-            await stack.enter_async_context(stand_in)  # type: ignore[arg-type]
-        telegram.api.webhook_url, telegram.api.webhook_secret = f"{hook}telegram", "bot-secret"
-
-        registry = Registry()
-        ctx = await stack.enter_async_context(
-            open_context(
-                server_config(url), clock=clock, registry=registry, chance=lambda: 0.0, migrate=False, database=database
-            )
-        )
-        values: dict[str, Any] = {
-            "biller": identity(),
-            "delivery": {"channels": [{"channel": "sms", "wait": "10m"}, {"channel": "email"}], "receipt": True},
-            "channels": {
-                "sms": {
-                    "account_sid": twilio.account_sid,
-                    "auth_token": env("TWILIO"),
-                    "from_number": twilio.number,
-                    "api_url": twilio.url,
-                    "timeout_s": 5.0,
-                },
-                "email": {
-                    "host": mail.host,
-                    "port": mail.port,
-                    "security": "none",
-                    "from_address": "facturi@acme.example",
-                    "return_path_domain": "bounces.acme.example",
-                    "inbound_secret": env("MAIL"),
-                    "timeout_s": 5.0,
-                },
-                "telegram": {
-                    "bot_token": env("BOT"),
-                    "webhook_secret": env("BOT_SECRET"),
-                    "bot_username": telegram.username,
-                    "api_url": telegram.url,
-                    "timeout_s": 5.0,
-                },
-            },
-            "providers": {"sandbox": {"api_url": bank.url, "api_key": env("BANK_KEY"), "webhook_secret": env("BANK")}},
-        }
-        if pushes:
-            values["push"] = [{"url": f"{erp.url}/achit", "secret": env("PUSH")}]
-        made = await apply_biller(ctx, registry, values | dict(biller or {}))
-        await _listen(stack, ctx, port)
-        world = World(ctx, clock, Worker(ctx, "test"), made, url=url)
-        world.bank, world.twilio, world.telegram, world.mail, world.erp = bank, twilio, telegram, mail, erp
-        yield world
-
-
-async def _listen(stack: contextlib.AsyncExitStack, ctx: Context, port: int) -> None:
-    app = web.Application()
-    app.add_routes([*Hooks(ctx).routes(), *PayPages(ctx).routes()])
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
-    await web.TCPSite(runner, "127.0.0.1", port).start()
+async def open_sim(
+    database: Database, clock: FakeClock, *, biller: Mapping[str, Any] | None = None, **vendors: Any
+) -> AsyncIterator[Sim]:
+    """A gateway over simulated vendors, without any listener. `vendors` are the abilities of `Vendors`."""
+    made = Vendors(clock.now, **vendors)
+    config = server_config("https://pay.example")
+    async with open_context(
+        config,
+        clock=clock,
+        registry=made,
+        chance=lambda: 0.0,
+        migrate=False,
+        database=database,  # type: ignore[arg-type]
+    ) as ctx:
+        values = {"biller": identity(), **made.tables, **(biller or {})}
+        sim = Sim(ctx, clock, Worker(ctx, "test"), await apply_biller(ctx, made, values))  # type: ignore[arg-type]
+        sim.vendors = made
+        yield sim
 
 
 async def count(db: Database, table: sa.Table, *where: sa.ColumnElement[bool]) -> int:

@@ -82,7 +82,8 @@ def _commands(command: Any, path: str) -> Iterator[str]:
     if subcommands:
         for name, sub in subcommands.items():
             yield from _commands(sub, f"{path} {name}")
-        return
+        if not command.invoke_without_command or path == "achit":
+            return
     arguments = [p for p in command.params if p.param_type_name == "argument"]
     options = [p for p in command.params if p.param_type_name == "option" and p.name != "help"]
     usage = " ".join([path, *(p.name.upper() for p in arguments)])

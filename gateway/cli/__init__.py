@@ -65,6 +65,7 @@ def application() -> typer.Typer:
     app.add_typer(invoices.group(), name="invoice", rich_help_panel="Bill")
     look_after = "Look after"
     app.command(rich_help_panel=look_after)(setup.backup)
+    app.command(rich_help_panel=look_after)(setup.restore)
     app.add_typer(tasks.group(), name="tasks", rich_help_panel=look_after)
     app.add_typer(pushes.group(), name="push", rich_help_panel=look_after)
     return app

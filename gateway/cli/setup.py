@@ -86,3 +86,37 @@ def backup(
     made = carry_out(config, state, "backup", file=str(target))
     say(f"{file}: {made['bytes']} bytes")
     remark("what is secret in it is sealed by the keys of the configuration: keep those too, in another place")
+
+
+def restore(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="The backup; none on PostgreSQL, after pg_restore.")
+    ] = None,
+    config: ConfigFile = None,
+    state: StateFolder = None,
+) -> None:
+    """Make a backup the database again. What was there is kept; nothing that was numbered since is numbered again.
+
+    The server must be stopped. On PostgreSQL run it once after pg_restore, without FILE.
+    """
+    import asyncio
+
+    from gateway.cli.configured import find_config, quiet_logs
+    from gateway.cli.failing import WrongUse
+    from gateway.cli.restoring import restore_postgres, restore_sqlite
+
+    quiet_logs()
+    found = find_config(config, state, make=True)
+    if found.database.url.reveal().startswith("sqlite:"):
+        if file is None:
+            raise WrongUse("say which FILE to restore")
+        kept, last = asyncio.run(restore_sqlite(found, file))
+        say(f"{file} is the database now")
+        if kept is not None:
+            say(f"what was there is kept as {kept}")
+    else:
+        if file is not None:
+            raise WrongUse("PostgreSQL is restored by pg_restore; then run achit restore without FILE")
+        last = asyncio.run(restore_postgres(found))
+    for slug, sequence in last.items():
+        say(f"{slug}: events go on after sequence {sequence}")

@@ -11,7 +11,7 @@ from gateway.cli.output import Columns, at, counted, say, show_json, show_table
 
 
 def group() -> typer.Typer:
-    tasks = typer.Typer(invoke_without_command=True, help="Work that waits, and work that is out of tries.")
+    tasks = typer.Typer(invoke_without_command=True)
     tasks.callback()(list_)
     tasks.command()(replay)
     return tasks

@@ -18,6 +18,7 @@ from gateway.services.status_push import PUSH_ONE, aad, secrets_of
 from gateway.signing import new_secret
 from gateway.store import events, outbox, pushes
 from gateway.store.pushes import EndpointRow, PushRow
+from gateway.vault import VaultError
 
 ROTATION = timedelta(hours=24)
 
@@ -117,11 +118,17 @@ async def remove_endpoint(ctx: Context, biller: Biller, endpoint_id: int) -> Non
 
 
 async def rotate_secret(ctx: Context, biller: Biller, endpoint_id: int) -> tuple[EndpointRow, Secret]:
-    """A new secret, shown this once. Pushes carry the old signature too for 24 hours. Raises NotFound."""
+    """A new secret, shown this once. Pushes carry the old signature too for 24 hours, unless no key opens it any more.
+
+    Raises NotFound.
+    """
     found = await endpoint(ctx, biller, endpoint_id)
     made, now = new_secret(), ctx.clock.now()
     until = (now + ROTATION).isoformat()
-    old = [{"secret": secret.reveal(), "until": until} for secret in secrets_of(ctx, found)[:1]]
+    try:
+        old = [{"secret": secret.reveal(), "until": until} for secret in secrets_of(ctx, found)[:1]]
+    except VaultError:
+        old = []
     sealed = _sealed(ctx, biller.id, [{"secret": made.reveal(), "until": None}, *old])
     await ctx.db.write(lambda conn: pushes.change_endpoint(conn, endpoint_id, {"secrets": sealed}, now))
     return await endpoint(ctx, biller, endpoint_id), made

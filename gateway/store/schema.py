@@ -1,7 +1,7 @@
 """One schema for SQLite and PostgreSQL: the tables, and nothing that decides.
 
-Keys are numbers the database assigns, so every index grows at its end. Money is BIGINT minor units, instants are BIGINT
-milliseconds (UTC), dates are ISO text on SQLite and DATE on PostgreSQL.
+Keys are numbers the database assigns, so every index grows at its end; none is given twice. Money is BIGINT minor units,
+instants are BIGINT milliseconds (UTC), dates are ISO text on SQLite and DATE on PostgreSQL.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def from_ms(ms: int) -> datetime:
 
 
 def _table(name: str, *items: sa.schema.SchemaItem) -> sa.Table:
-    return sa.Table(name, metadata, sa.Column("id", Id, primary_key=True), *items, sqlite_autoincrement=name == "task")
+    return sa.Table(name, metadata, sa.Column("id", Id, primary_key=True), *items, sqlite_autoincrement=True)
 
 
 def _ref(name: str, target: str, *, null: bool = False) -> sa.Column[int]:

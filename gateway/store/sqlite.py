@@ -126,7 +126,7 @@ class SqliteDatabase:
     @classmethod
     async def open(cls, path: Path) -> SqliteDatabase:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = _lock(path)
+        lock = take_lock(path)
         seats: list[_Seat] = []
         try:
             for writes in (True, *[False] * READERS):
@@ -295,8 +295,8 @@ def _first_line(error: BaseException) -> str:
     return str(cause).partition("\n")[0]
 
 
-def _lock(path: Path) -> IO[str]:
-    """Takes the lock file for this process, or says who has it. The lock dies with the process, never stays behind."""
+def take_lock(path: Path) -> IO[str]:
+    """Takes the file's lock for this process, until it is closed; or says who has it. It dies with the process, never stays behind."""
     name = path.with_name(path.name + ".lock")
     handle = name.open("a+")
     try:

@@ -21,6 +21,7 @@ def upgrade() -> None:
     sa.Column('updated_at', sa.BigInteger(), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_biller')),
     sa.UniqueConstraint('slug', name=op.f('uq_biller_slug')),
+    sqlite_autoincrement=True
     )
     op.create_table('inbox',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -33,6 +34,7 @@ def upgrade() -> None:
     sa.Column('received_at', sa.BigInteger(), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_inbox')),
     sa.UniqueConstraint('account', 'event_id', name=op.f('uq_inbox_account_event_id')),
+    sqlite_autoincrement=True
     )
     op.create_table('meta',
     sa.Column('key', sa.Text(), nullable=False),
@@ -71,6 +73,7 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['biller_id'], ['biller.id'], name=op.f('fk_account_biller_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_account')),
     sa.UniqueConstraint('kind', 'name', name=op.f('uq_account_kind_name')),
+    sqlite_autoincrement=True
     )
     op.create_table('api_key',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -83,6 +86,7 @@ def upgrade() -> None:
     sa.Column('revoked_at', sa.BigInteger(), nullable=True),
     sa.ForeignKeyConstraint(['biller_id'], ['biller.id'], name=op.f('fk_api_key_biller_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_api_key')),
+    sqlite_autoincrement=True
     )
     op.create_table('idempotency',
     sa.Column('biller_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -110,6 +114,7 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['biller_id'], ['biller.id'], name=op.f('fk_payer_biller_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_payer')),
     sa.UniqueConstraint('biller_id', 'reference', name=op.f('uq_payer_biller_id_reference')),
+    sqlite_autoincrement=True
     )
     op.create_table('push_endpoint',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -124,6 +129,7 @@ def upgrade() -> None:
     sa.Column('updated_at', sa.BigInteger(), nullable=False),
     sa.ForeignKeyConstraint(['biller_id'], ['biller.id'], name=op.f('fk_push_endpoint_biller_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_push_endpoint')),
+    sqlite_autoincrement=True
     )
     with op.batch_alter_table('push_endpoint', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_push_endpoint_biller_id'), ['biller_id'], unique=False)
@@ -138,6 +144,7 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['biller_id'], ['biller.id'], name=op.f('fk_suppression_biller_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_suppression')),
     sa.UniqueConstraint('biller_id', 'channel', 'address', name=op.f('uq_suppression_biller_id_channel_address')),
+    sqlite_autoincrement=True
     )
     op.create_table('binding',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -149,6 +156,7 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['payer_id'], ['payer.id'], name=op.f('fk_binding_payer_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_binding')),
     sa.UniqueConstraint('account_id', 'address', 'payer_id', name=op.f('uq_binding_account_id_address_payer_id')),
+    sqlite_autoincrement=True
     )
     op.create_table('invoice',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -170,6 +178,7 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['payer_id'], ['payer.id'], name=op.f('fk_invoice_payer_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_invoice')),
     sa.UniqueConstraint('biller_id', 'number', name=op.f('uq_invoice_biller_id_number')),
+    sqlite_autoincrement=True
     )
     with op.batch_alter_table('invoice', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_invoice_payer_id'), ['payer_id'], unique=False)
@@ -200,6 +209,7 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['invoice_id'], ['invoice.id'], name=op.f('fk_delivery_invoice_id')),
     sa.ForeignKeyConstraint(['payer_id'], ['payer.id'], name=op.f('fk_delivery_payer_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_delivery')),
+    sqlite_autoincrement=True
     )
     with op.batch_alter_table('delivery', schema=None) as batch_op:
         batch_op.create_index('ix_delivery_external', ['account_id', 'external_id'], unique=False, sqlite_where=sa.text('external_id IS NOT NULL'), postgresql_where=sa.text('external_id IS NOT NULL'))
@@ -219,6 +229,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_event')),
     sa.UniqueConstraint('biller_id', 'biller_seq', name=op.f('uq_event_biller_id_biller_seq')),
     sa.UniqueConstraint('invoice_id', 'invoice_seq', name=op.f('uq_event_invoice_id_invoice_seq')),
+    sqlite_autoincrement=True
     )
     op.create_table('payment_attempt',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -245,6 +256,7 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['biller_id'], ['biller.id'], name=op.f('fk_payment_attempt_biller_id')),
     sa.ForeignKeyConstraint(['invoice_id'], ['invoice.id'], name=op.f('fk_payment_attempt_invoice_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_payment_attempt')),
+    sqlite_autoincrement=True
     )
     with op.batch_alter_table('payment_attempt', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_payment_attempt_account_id_reference'), ['account_id', 'reference'], unique=False)
@@ -262,6 +274,7 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['invoice_id'], ['invoice.id'], name=op.f('fk_start_token_invoice_id')),
     sa.ForeignKeyConstraint(['payer_id'], ['payer.id'], name=op.f('fk_start_token_payer_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_start_token')),
+    sqlite_autoincrement=True
     )
     op.create_table('payment_update',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -281,6 +294,7 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['invoice_id'], ['invoice.id'], name=op.f('fk_payment_update_invoice_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_payment_update')),
     sa.UniqueConstraint('invoice_id', 'source', 'reference', name=op.f('uq_payment_update_invoice_id_source_reference')),
+    sqlite_autoincrement=True
     )
     with op.batch_alter_table('payment_update', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_payment_update_invoice_id'), ['invoice_id'], unique=False)
@@ -297,6 +311,7 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['attempt_id'], ['payment_attempt.id'], name=op.f('fk_refund_attempt_id')),
     sa.ForeignKeyConstraint(['invoice_id'], ['invoice.id'], name=op.f('fk_refund_invoice_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_refund')),
+    sqlite_autoincrement=True
     )
     with op.batch_alter_table('refund', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_refund_invoice_id'), ['invoice_id'], unique=False)
@@ -316,6 +331,7 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['event_id'], ['event.id'], name=op.f('fk_status_push_event_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_status_push')),
     sa.UniqueConstraint('endpoint_id', 'event_id', name=op.f('uq_status_push_endpoint_id_event_id')),
+    sqlite_autoincrement=True
     )
 
 

@@ -51,8 +51,7 @@ async def _deliver(ctx: Context, task: Task, last_try: bool) -> datetime | None:
 
 
 async def _fall_back(ctx: Context, task: Task, last_try: bool) -> datetime | None:
-    await messaging.fall_back(ctx, task.key)
-    return None
+    return await messaging.fall_back(ctx, task.key)
 
 
 async def _revise(ctx: Context, task: Task, last_try: bool) -> datetime | None:

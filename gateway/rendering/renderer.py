@@ -190,6 +190,8 @@ class Renderer:
 
 def _to_pay(context: MessageContext) -> Money | None:
     match context:
+        case InvoiceIssued(withdrawn=True):
+            return None
         case InvoiceIssued() | PaymentFailed():
             return context.amount
         case PaymentReceived():

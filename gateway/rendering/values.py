@@ -43,7 +43,7 @@ class Line:
 @dataclass(frozen=True, slots=True)
 class InvoiceIssued:
     """There is something to pay. `amount` is what is asked for now; `payer_name` is how the payer is greeted, or
-    empty.
+    empty. `withdrawn`: it is not asked for any more; the text of a chat's message, which is edited, says so.
     """
 
     brand: Brand
@@ -59,6 +59,7 @@ class InvoiceIssued:
     document_url: str | None = None
     qr_url: str | None = None
     unsubscribe_url: str | None = None
+    withdrawn: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,9 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from gateway.domain.deliveries import DeliveryState, MessageKind, Step
-from gateway.domain.events import EventType, NewEvent
 from gateway.services import plans
 from gateway.services.directory import Biller, Directory
-from gateway.store import deliveries, events, invoices, outbox, payments
+from gateway.store import deliveries, invoices, outbox, payments
 
 CLOSE = "close"
 ASKING = (MessageKind.INVOICE_ISSUED, MessageKind.PAYMENT_FAILED)  # what is no longer true once nothing is owed
@@ -30,16 +29,10 @@ def close_attempts(
 
 def take_back(conn: sa.Connection, directory: Directory, biller: Biller, invoice_id: int, now: datetime) -> None:
     """Revokes what is queued and has what was sent revised, where the channel can."""
-    revoked = deliveries.revoke(conn, invoice_id, ASKING, now)
-    for delivery_id in revoked:
-        outbox.drop(conn, plans.DELIVER, delivery_id)
-    events.append(
-        conn,
-        biller.id,
-        invoice_id,
-        [NewEvent(EventType.DELIVERY_REVOKED, {"delivery": delivery_id}) for delivery_id in revoked],
-        now,
-    )
+    for revoked in deliveries.revoke(conn, invoice_id, ASKING, now):
+        outbox.drop(conn, plans.DELIVER, revoked.id)
+        outbox.drop(conn, plans.FALL_BACK, revoked.id)
+        plans.report(conn, revoked, now)
     for kind in ASKING:
         for delivery in deliveries.arrived(conn, invoice_id, kind):
             account = directory.channel(delivery.account_id)

@@ -6,7 +6,7 @@ import zlib
 from typing import Any, cast
 
 from gateway.domain.deliveries import Delivery, MessageKind
-from gateway.domain.invoices import IconState, Invoice, icon_state
+from gateway.domain.invoices import IconState, Invoice, InvoiceStatus, icon_state
 from gateway.domain.payments import Attempt, AttemptStatus
 from gateway.ports.channel import OpensChats
 from gateway.ports.values import Money
@@ -64,6 +64,7 @@ def message(ctx: Context, biller: Biller, view: View, delivery: Delivery) -> Mes
             lines=lines(invoice),
             document_url=details.get("document_url"),
             qr_url=f"{pay_url}/qr.png",
+            withdrawn=invoice.status is InvoiceStatus.VOID,
         )
     last = last_paid(view)
     if delivery.kind is MessageKind.PAYMENT_FAILED:

@@ -14,9 +14,9 @@ from typing import cast
 
 import sqlalchemy as sa
 
-from gateway.domain.deliveries import REPORTED, Delivery, DeliveryState, MessageKind, Step
-from gateway.domain.events import NewEvent
+from gateway.domain.deliveries import Delivery, DeliveryState, MessageKind, Step
 from gateway.domain.ids import DELIVERY, show
+from gateway.domain.invoices import Invoice, InvoiceStatus
 from gateway.ports.channel import Edits, FindsSent, Message, SendResult
 from gateway.ports.errors import NotSupported, OutcomeUnknown, Rejected, RetryLater
 from gateway.services import contexts, plans
@@ -25,18 +25,20 @@ from gateway.services.context import Context
 from gateway.services.directory import Biller, ChannelAccount
 from gateway.services.errors import Conflict, NotFound
 from gateway.services.invoices import View, view
-from gateway.store import deliveries, events, invoices, outbox
+from gateway.store import deliveries, invoices, outbox
 
 D = DeliveryState
 TO_SEND = (D.QUEUED, D.SENDING, D.UNKNOWN)
-STOPPED = "stopped"
+SETTLED, NO_ACCOUNT = "settled", "no_account"
 
 
 @dataclass(frozen=True, slots=True)
 class _Sending:
     delivery: Delivery
     view: View
+    account: ChannelAccount
     told_before: bool  # an earlier try may have reached the vendor
+    unwanted: str | None  # why it must not be sent now, though it may have been: then the vendor is only asked
 
 
 async def deliver(ctx: Context, delivery_id: int, *, last_try: bool) -> None:
@@ -44,30 +46,27 @@ async def deliver(ctx: Context, delivery_id: int, *, last_try: bool) -> None:
     sending = await ctx.db.write(lambda conn: _begin(conn, ctx, delivery_id, ctx.clock.now()))
     if sending is None:
         return
-    account = ctx.directory.channel(sending.delivery.account_id)
-    if account is None:
-        await ctx.db.write(lambda conn: _failed(conn, ctx, delivery_id, "no_account", ctx.clock.now()))
-        return
+    account = sending.account
     try:
-        result = await _send(ctx, account, sending)
+        result = await _send(ctx, sending)
     except Rejected as error:
         code, unreachable = error.code, error.unreachable
         await ctx.db.write(
             lambda conn: _failed(conn, ctx, delivery_id, code, ctx.clock.now(), account if unreachable else None)
         )
-    except RetryLater as error:
-        if last_try:
-            await ctx.db.write(lambda conn: _failed(conn, ctx, delivery_id, "out_of_tries", ctx.clock.now()))
-            return
-        if not sending.told_before:  # nothing was done, so the next try need not ask
-            await ctx.db.write(lambda conn: deliveries.move(conn, delivery_id, [D.SENDING], D.QUEUED, ctx.clock.now()))
-        raise error
+    except RetryLater:
+        await ctx.db.write(lambda conn: _postponed(conn, ctx, sending, ctx.clock.now(), last_try=last_try))
+        if not last_try:
+            raise
     except OutcomeUnknown as error:
         await ctx.db.write(lambda conn: _unknown(conn, ctx, delivery_id, ctx.clock.now(), give_up=last_try))
         if not last_try:
             raise RetryLater(str(error)) from None
     else:
-        await ctx.db.write(lambda conn: _sent(conn, ctx, account, delivery_id, result, ctx.clock.now()))
+        if result is None:
+            await ctx.db.write(lambda conn: _withheld(conn, ctx, sending, ctx.clock.now()))
+        else:
+            await ctx.db.write(lambda conn: _sent(conn, ctx, account, delivery_id, result, ctx.clock.now()))
 
 
 def _begin(conn: sa.Connection, ctx: Context, delivery_id: int, now: datetime) -> _Sending | None:
@@ -78,31 +77,50 @@ def _begin(conn: sa.Connection, ctx: Context, delivery_id: int, now: datetime) -
     account = ctx.directory.channel(delivery.account_id)
     if invoice is None:
         return None
-    if delivery.kind in ASKING and not invoice.payable and delivery.state is D.QUEUED:
-        deliveries.move(conn, delivery_id, [D.QUEUED], D.REVOKED, now)
-        report(conn, replace(delivery, state=D.REVOKED), now)
-        return None
-    if account is not None:
-        why = deliveries.suppressed(conn, delivery.biller_id, account.plugin.name, delivery.address)
-        if why is not None and delivery.state is D.QUEUED:
-            _failed(conn, ctx, delivery_id, f"suppressed_{why}", now)
-            return None
     told_before = delivery.state is not D.QUEUED
-    deliveries.move(conn, delivery_id, TO_SEND, D.SENDING, now)
-    return _Sending(delivery, view(conn, invoice), told_before)
+    unwanted = _unwanted(conn, delivery, invoice, account)
+    if account is None or (unwanted and not (told_before and account.plugin.finds_sent)):
+        if told_before:  # it may have arrived, and nobody can be asked
+            _unknown(conn, ctx, delivery_id, now, give_up=True)
+        else:
+            _withhold(conn, ctx, delivery, unwanted or NO_ACCOUNT, now)
+        return None
+    if not told_before:
+        deliveries.move(conn, delivery_id, [D.QUEUED], D.SENDING, now)
+    return _Sending(delivery, view(conn, invoice), account, told_before, unwanted)
 
 
-async def _send(ctx: Context, account: ChannelAccount, sending: _Sending) -> SendResult:
-    channel, delivery = account.make(), sending.delivery
+def _unwanted(conn: sa.Connection, delivery: Delivery, invoice: Invoice, account: ChannelAccount | None) -> str | None:
+    """Why a message must not go out, as things stand now."""
+    if delivery.kind in ASKING and not invoice.payable:
+        return SETTLED
+    if account is None or not account.row.enabled:
+        return NO_ACCOUNT
+    why = deliveries.suppressed(conn, delivery.biller_id, account.plugin.name, delivery.address)
+    return why and f"suppressed_{why}"
+
+
+async def _send(ctx: Context, sending: _Sending) -> SendResult | None:
+    """Sends, unless an earlier try turns out to have arrived. None: none did, and it is not wanted any more."""
+    account, delivery = sending.account, sending.delivery
+    channel = account.make()
     message = compose(ctx, account, sending.view, delivery)
     if sending.told_before:
         if account.plugin.finds_sent:
             found = await cast(FindsSent, channel).find_sent(message, delivery.created_at - timedelta(minutes=5))
-            if found is not None:
+            if found is not None and not await _is_anothers(ctx, delivery, found.external_id):
                 return found
+            if sending.unwanted:
+                return None
         else:
             await ctx.db.write(lambda conn: deliveries.resent(conn, delivery.id))
     return await channel.send(message)
+
+
+async def _is_anothers(ctx: Context, delivery: Delivery, external_id: str) -> bool:
+    """Whether what the vendor found is an earlier delivery with the same text."""
+    known = await ctx.db.read(lambda conn: deliveries.by_external_id(conn, delivery.account_id, external_id))
+    return known is not None and known.id != delivery.id
 
 
 def compose(ctx: Context, account: ChannelAccount, about: View, delivery: Delivery) -> Message:
@@ -135,14 +153,48 @@ def _sent(
     also = {"external_id": result.external_id, "segments": result.segments, "sent_at": now}
     if not deliveries.move(conn, delivery_id, [D.SENDING, D.UNKNOWN], D.SENT, now, **also):
         return
-    report(conn, replace(delivery, state=D.SENT, external_id=result.external_id), now)
-    if delivery.later and delivery.wait_s and account.plugin.receipts:
-        due_at = now + timedelta(seconds=delivery.wait_s)
-        outbox.poke(conn, plans.FALL_BACK, delivery_id, "", due_at, now)
+    plans.report(conn, replace(delivery, state=D.SENT, external_id=result.external_id), now)
+    if account.plugin.receipts:
+        _wait(conn, delivery, now)
+    else:
+        outbox.drop(conn, plans.FALL_BACK, delivery_id)
     invoice = invoices.get(conn, delivery.invoice_id)
     settled_meanwhile = invoice is not None and not invoice.payable and delivery.kind in ASKING
     if settled_meanwhile and account.plugin.edits:
         outbox.poke(conn, plans.REVISE, delivery_id, account.destination, now, now)
+
+
+def _wait(conn: sa.Connection, delivery: Delivery, now: datetime) -> None:
+    """The next step comes when this one has not arrived in its wait."""
+    if delivery.later and delivery.wait_s:
+        outbox.poke(conn, plans.FALL_BACK, delivery.id, "", now + timedelta(seconds=delivery.wait_s), now)
+
+
+def _postponed(conn: sa.Connection, ctx: Context, sending: _Sending, now: datetime, *, last_try: bool) -> None:
+    """The vendor cannot answer now. Nothing was done by this try, but perhaps by an earlier one."""
+    delivery = sending.delivery
+    if sending.told_before:
+        if not sending.account.plugin.finds_sent:
+            deliveries.resent(conn, delivery.id, -1)
+        _unknown(conn, ctx, delivery.id, now, give_up=last_try)
+    elif last_try:
+        _failed(conn, ctx, delivery.id, "out_of_tries", now)
+    elif deliveries.move(conn, delivery.id, [D.SENDING], D.QUEUED, now):
+        _wait(conn, delivery, now)
+
+
+def _withheld(conn: sa.Connection, ctx: Context, sending: _Sending, now: datetime) -> None:
+    delivery = deliveries.get(conn, sending.delivery.id, lock=True)
+    if delivery is not None:
+        _withhold(conn, ctx, delivery, str(sending.unwanted), now)
+
+
+def _withhold(conn: sa.Connection, ctx: Context, delivery: Delivery, why: str, now: datetime) -> None:
+    """A message that was not sent and will not be: taken back when nothing is owed any more, else failed."""
+    if why != SETTLED:
+        _failed(conn, ctx, delivery.id, why, now)
+    elif deliveries.move(conn, delivery.id, TO_SEND, D.REVOKED, now):
+        plans.report(conn, replace(delivery, state=D.REVOKED), now)
 
 
 def _failed(
@@ -157,9 +209,9 @@ def _failed(
     delivery = deliveries.get(conn, delivery_id, lock=True)
     if delivery is None or not deliveries.move(conn, delivery_id, TO_SEND, D.FAILED, now, code=code):
         return
-    report(conn, replace(delivery, state=D.FAILED, code=code), now)
+    plans.report(conn, replace(delivery, state=D.FAILED, code=code), now)
     if unreachable is not None:
-        deliveries.suppress(conn, delivery.biller_id, unreachable.plugin.name, delivery.address, "unreachable", now)
+        plans.stop(conn, unreachable, delivery, plans.UNREACHABLE, now)
     next_step(conn, ctx, delivery, now)
 
 
@@ -167,41 +219,48 @@ def _unknown(conn: sa.Connection, ctx: Context, delivery_id: int, now: datetime,
     delivery = deliveries.get(conn, delivery_id, lock=True)
     if delivery is None:
         return
-    if delivery.state is not D.UNKNOWN and deliveries.move(conn, delivery_id, [D.SENDING], D.UNKNOWN, now):
-        report(conn, replace(delivery, state=D.UNKNOWN), now)
+    if deliveries.move(conn, delivery_id, [D.SENDING], D.UNKNOWN, now):
+        plans.report(conn, replace(delivery, state=D.UNKNOWN), now)
+        _wait(conn, delivery, now)
     if give_up:
         next_step(conn, ctx, delivery, now)
 
 
-def next_step(conn: sa.Connection, ctx: Context, delivery: Delivery, now: datetime) -> None:
-    """Begins the rest of the delivery's plan, once, while there is something to say."""
+def next_step(conn: sa.Connection, ctx: Context, delivery: Delivery, now: datetime) -> list[Delivery]:
+    """Begins the rest of the delivery's plan, once, while there is something to say; gives what it began."""
+    outbox.drop(conn, plans.FALL_BACK, delivery.id)
     invoice = invoices.get(conn, delivery.invoice_id)
     if invoice is None or (delivery.kind in ASKING and not invoice.payable):
-        return
+        return []
     steps = deliveries.take_later(conn, delivery.id)
-    if steps:
-        payer = invoices.get_payer(conn, delivery.payer_id)
-        plans.begin(conn, ctx.directory, invoice, payer, delivery.kind, steps, now, now)
+    if not steps:
+        return []
+    payer = invoices.get_payer(conn, delivery.payer_id)
+    return plans.begin(conn, ctx.directory, invoice, payer, delivery.kind, steps, now, now)
 
 
-def report(conn: sa.Connection, delivery: Delivery, now: datetime) -> None:
-    """The delivery's state as an event."""
-    data = {"delivery": show(DELIVERY, delivery.id), "channel": delivery.channel, "kind": delivery.kind.value}
-    if delivery.code:
-        data["code"] = delivery.code
-    events.append(conn, delivery.biller_id, delivery.invoice_id, [NewEvent(REPORTED[delivery.state], data)], now)
+async def fall_back(ctx: Context, delivery_id: int) -> datetime | None:
+    """The wait for a receipt is over: takes the next step unless the message has arrived; gives when to look again.
 
-
-async def fall_back(ctx: Context, delivery_id: int) -> None:
-    """The wait for a receipt is over: takes the next step unless the message has arrived."""
+    The wait begins at the first try, so that a vendor that is down is not waited for, and anew when the vendor has taken
+    the message. One that was never handed over is not sent once another channel has taken its place.
+    """
     now = ctx.clock.now()
 
-    def body(conn: sa.Connection) -> None:
+    def body(conn: sa.Connection) -> datetime | None:
         delivery = deliveries.get(conn, delivery_id, lock=True)
-        if delivery is not None and delivery.state not in (D.DELIVERED, D.READ, D.REVOKED):
-            next_step(conn, ctx, delivery, now)
+        if delivery is None or delivery.state in (D.DELIVERED, D.READ, D.REVOKED):
+            return None
+        if delivery.state is D.SENT and delivery.sent_at is not None:
+            over_at = delivery.sent_at + timedelta(seconds=delivery.wait_s)
+            if over_at > now:
+                return over_at
+        if next_step(conn, ctx, delivery, now) and delivery.state is D.QUEUED:
+            _failed(conn, ctx, delivery_id, "overtaken", now)
+            outbox.drop(conn, plans.DELIVER, delivery_id)
+        return None
 
-    await ctx.db.write(body)
+    return await ctx.db.write(body)
 
 
 async def revise(ctx: Context, delivery_id: int) -> None:
@@ -219,7 +278,8 @@ async def revise(ctx: Context, delivery_id: int) -> None:
     delivery, about = found
     if about.invoice.payable:
         return
-    told = replace(delivery, kind=MessageKind.PAYMENT_RECEIVED) if about.invoice.paid_minor else delivery
+    void = about.invoice.status is InvoiceStatus.VOID
+    told = replace(delivery, kind=MessageKind.INVOICE_ISSUED if void else MessageKind.PAYMENT_RECEIVED)
     try:
         await cast(Edits, account.make()).edit(str(delivery.external_id), compose(ctx, account, about, told))
     except OutcomeUnknown as error:

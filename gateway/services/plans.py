@@ -8,16 +8,18 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from gateway.domain.deliveries import Delivery, DeliveryState, MessageKind, Step
+from gateway.domain.deliveries import REPORTED, Delivery, DeliveryState, MessageKind, Step
 from gateway.domain.events import EventType, NewEvent
+from gateway.domain.ids import DELIVERY, show
 from gateway.domain.invoices import Invoice
 from gateway.ports.channel import ChannelPlugin
 from gateway.services.directory import Biller, ChannelAccount, Directory
 from gateway.services.errors import Invalid
-from gateway.store import deliveries, events, outbox
+from gateway.store import deliveries, events, invoices, outbox
 from gateway.store.invoices import Payer
 
 DELIVER, FALL_BACK, REVISE = "deliver", "fall-back", "revise"
+STOPPED, UNREACHABLE = "stopped", "unreachable"  # why an address is suppressed
 
 
 def policy(biller: Biller) -> Sequence[Step]:
@@ -38,6 +40,22 @@ def address_of(payer: Payer, plugin: ChannelPlugin[object]) -> str | None:
     """Where a channel reaches the payer: its contact point, or the chat of that channel's name."""
     field = plugin.name if plugin.address == "chat" else plugin.address
     return getattr(payer, field, None)
+
+
+def report(conn: sa.Connection, delivery: Delivery, now: datetime) -> None:
+    """The delivery's state as an event."""
+    data = {"delivery": show(DELIVERY, delivery.id), "channel": delivery.channel, "kind": delivery.kind.value}
+    if delivery.code:
+        data["code"] = delivery.code
+    events.append(conn, delivery.biller_id, delivery.invoice_id, [NewEvent(REPORTED[delivery.state], data)], now)
+
+
+def stop(conn: sa.Connection, account: ChannelAccount, about: Delivery, reason: str, now: datetime) -> None:
+    """No more messages to a delivery's address on its channel; said once."""
+    if deliveries.suppress(conn, about.biller_id, account.plugin.name, about.address, reason, now):
+        payer = invoices.get_payer(conn, about.payer_id)
+        stopped = {"channel": about.channel, "payers": [payer.reference], "reason": reason}
+        events.append(conn, about.biller_id, None, [NewEvent(EventType.PAYER_STOPPED, stopped)], now)
 
 
 def begin(

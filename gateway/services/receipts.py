@@ -65,10 +65,10 @@ def apply_receipt(
     state, earlier = move
     if not deliveries.move(conn, delivery.id, earlier, state, now, code=update.code):
         return True
-    messaging.report(conn, replace(delivery, state=state, code=update.code), now)
+    plans.report(conn, replace(delivery, state=state, code=update.code), now)
     if state is DeliveryState.FAILED:
         if update.unreachable:
-            deliveries.suppress(conn, delivery.biller_id, account.plugin.name, delivery.address, "unreachable", now)
+            plans.stop(conn, account, delivery, plans.UNREACHABLE, now)
         messaging.next_step(conn, ctx, delivery, now)
     else:
         outbox.drop(conn, plans.FALL_BACK, delivery.id)
@@ -79,14 +79,16 @@ def _inbound(
     conn: sa.Connection, ctx: Context, account: ChannelAccount, message: InboundMessage, now: datetime
 ) -> None:
     biller_id, channel = account.row.biller_id, account.plugin.name
-    if message.start_token is not None and _bind(conn, ctx, account, message, now):
+    if message.start_token is not None:
+        _bind(conn, ctx, account, message, now)
         return
     column = channel if account.plugin.address == "chat" else account.plugin.address
     payers = [payer.reference for payer in invoices.payers_at(conn, biller_id, column, message.address)]
     about: dict[str, Any] = {"channel": account.short, "payers": payers}
     if message.stop:
-        if deliveries.suppress(conn, biller_id, channel, message.address, messaging.STOPPED, now):
-            events.append(conn, biller_id, None, [NewEvent(EventType.PAYER_STOPPED, about)], now)
+        if deliveries.suppress(conn, biller_id, channel, message.address, plans.STOPPED, now):
+            stopped = NewEvent(EventType.PAYER_STOPPED, about | {"reason": plans.STOPPED})
+            events.append(conn, biller_id, None, [stopped], now)
     elif message.start:
         if deliveries.allow(conn, biller_id, channel, message.address):
             events.append(conn, biller_id, None, [NewEvent(EventType.PAYER_STARTED, about)], now)
@@ -95,14 +97,17 @@ def _inbound(
         events.append(conn, biller_id, None, [NewEvent(EventType.MESSAGE_RECEIVED, said)], now)
 
 
-def _bind(conn: sa.Connection, ctx: Context, account: ChannelAccount, message: InboundMessage, now: datetime) -> bool:
-    """Binds the chat to the payer whose single-use token it brings, and shows them their invoice there."""
+def _bind(conn: sa.Connection, ctx: Context, account: ChannelAccount, message: InboundMessage, now: datetime) -> None:
+    """Binds the chat to the payer whose single-use token it brings, and shows them their invoice there.
+
+    A token that is used, too old or not ours does nothing.
+    """
     token_id = ctx.starts.read(message.start_token or "")
     if token_id is None:
-        return False
+        return
     token = deliveries.use_start_token(conn, token_id, account.id, now - START_TOKEN_LIVES, now)
     if token is None:
-        return False
+        return
     biller_id, channel = account.row.biller_id, account.plugin.name
     deliveries.bind(conn, account.id, message.address, token.payer_id, now)
     deliveries.allow(conn, biller_id, channel, message.address)
@@ -114,7 +119,6 @@ def _bind(conn: sa.Connection, ctx: Context, account: ChannelAccount, message: I
     if invoice is not None and invoice.payable:
         step = Step(account.short, 3600)
         plans.begin(conn, ctx.directory, invoice, payer, MessageKind.INVOICE_ISSUED, [step], now, now)
-    return True
 
 
 async def apply_held(ctx: Context, inbox_id: int) -> bool:
@@ -178,11 +182,7 @@ async def unsubscribe(ctx: Context, token: str) -> bool:
         account = ctx.directory.channel(delivery.account_id) if delivery else None
         if delivery is None or account is None:
             return False
-        name = account.plugin.name
-        if deliveries.suppress(conn, delivery.biller_id, name, delivery.address, messaging.STOPPED, now):
-            payer = invoices.get_payer(conn, delivery.payer_id)
-            stopped = NewEvent(EventType.PAYER_STOPPED, {"channel": delivery.channel, "payers": [payer.reference]})
-            events.append(conn, delivery.biller_id, None, [stopped], now)
+        plans.stop(conn, account, delivery, plans.STOPPED, now)
         return True
 
     return await ctx.db.write(body)

@@ -61,13 +61,14 @@ def move(
     return bool(conn.execute(_MOVE, values).rowcount)
 
 
-def revoke(conn: sa.Connection, invoice_id: int, kinds: Collection[MessageKind], now: datetime) -> list[int]:
-    """Takes back what is queued about the invoice; gives the ids."""
+def revoke(conn: sa.Connection, invoice_id: int, kinds: Collection[MessageKind], now: datetime) -> list[Delivery]:
+    """Takes back what is queued about the invoice; gives it as it is then."""
     query = delivery.update().where(
         delivery.c.invoice_id == invoice_id, delivery.c.kind.in_(kinds), delivery.c.state.in_(REVOCABLE)
     )
     values = {"state": DeliveryState.REVOKED, "updated_at": now}
-    return list(conn.execute(query.values(**values).returning(delivery.c.id)).scalars())
+    revoked = [_delivery(row) for row in conn.execute(query.values(**values).returning(*_COLUMNS))]
+    return sorted(revoked, key=lambda one: one.id)
 
 
 def arrived(conn: sa.Connection, invoice_id: int, kind: MessageKind) -> list[Delivery]:
@@ -155,16 +156,16 @@ def use_start_token(
 
 
 def last_used_channel(conn: sa.Connection, invoice_id: int) -> Delivery | None:
-    """The newest delivery that is known to have come furthest: read before delivered before sent."""
+    """The delivery with the newest news: the last sent, delivered or read; of equally new ones that which came furthest."""
     rank = sa.case({state.value: place for place, state in enumerate(ARRIVING)}, value=delivery.c.state)
     query = sa.select(*_COLUMNS).where(delivery.c.invoice_id == invoice_id, delivery.c.state.in_(ARRIVING))
-    row = conn.execute(query.order_by(rank.desc(), delivery.c.updated_at.desc()).limit(1)).first()
+    row = conn.execute(query.order_by(delivery.c.updated_at.desc(), rank.desc(), delivery.c.id.desc()).limit(1)).first()
     return _delivery(row) if row else None
 
 
-def resent(conn: sa.Connection, delivery_id: int) -> None:
-    """Counts a repeat that could not be avoided: the vendor cannot be asked."""
-    conn.execute(delivery.update().where(delivery.c.id == delivery_id).values(resends=delivery.c.resends + 1))
+def resent(conn: sa.Connection, delivery_id: int, times: int = 1) -> None:
+    """Counts a repeat that could not be avoided, as the vendor cannot be asked; -1 takes one back that did not go out."""
+    conn.execute(delivery.update().where(delivery.c.id == delivery_id).values(resends=delivery.c.resends + times))
 
 
 def take_later(conn: sa.Connection, delivery_id: int) -> list[Step]:

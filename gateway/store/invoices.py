@@ -48,8 +48,9 @@ def upsert_payer(conn: sa.Connection, biller_id: int, fields: dict[str, Any], no
     return payer_id
 
 
-_CONTACTS = ("name", "email", "phone", "telegram", "whatsapp", "locale", "time_zone", "updated_at")
-_UPSERT_PAYER = new_or_update(payer, ("biller_id", "reference"), _CONTACTS, payer.c.id)
+_CONTACTS = ("name", "email", "phone", "locale", "time_zone", "updated_at")
+_CHATS = ("telegram", "whatsapp")  # a chat is bound by the payer, and the biller need not know of it
+_UPSERT_PAYER = new_or_update(payer, ("biller_id", "reference"), _CONTACTS, payer.c.id, unless_null=_CHATS)
 
 
 def insert(conn: sa.Connection, row: dict[str, Any]) -> int | None:

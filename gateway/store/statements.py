@@ -29,13 +29,24 @@ def new_or_nothing(table: sa.Table, keys: Sequence[str], returning: sa.Column[An
     )
 
 
-def new_or_update(table: sa.Table, keys: Sequence[str], update: Iterable[str], returning: sa.Column[Any]) -> PerEngine:
-    """Inserts the row given as parameters, or gives the row of these `keys` its values of `update`."""
-    names = list(update)
+def new_or_update(
+    table: sa.Table,
+    keys: Sequence[str],
+    update: Iterable[str],
+    returning: sa.Column[Any],
+    *,
+    unless_null: Iterable[str] = (),
+) -> PerEngine:
+    """Inserts the row given as parameters, or gives the row of these `keys` its values of `update`.
+
+    A column of `unless_null` keeps what it has when nothing is given.
+    """
+    names, kept = list(update), list(unless_null)
 
     def make(insert: Any) -> Any:
         new = insert(table)
         changes = {name: new.excluded[name] for name in names}
+        changes |= {name: sa.func.coalesce(new.excluded[name], table.c[name]) for name in kept}
         return new.on_conflict_do_update(index_elements=list(keys), set_=changes).returning(returning)
 
     return PerEngine(make)

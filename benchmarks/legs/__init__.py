@@ -1,0 +1,1 @@
+"""The legs: what is asked of the product, and of its floor."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +20,7 @@ from gateway.control import Refused
 from gateway.store import billers, events
 from gateway.store.database import Database, open_database
 from gateway.store.sequences import skip_ahead
-from gateway.store.sqlite import take_lock
+from gateway.store.sqlite import damage, take_lock
 
 _PARTS = ("", "-wal", "-shm")
 
@@ -73,14 +72,8 @@ async def _move_on(database: Database) -> dict[str, int]:
 def _require_whole(backup: Path) -> None:
     if not backup.is_file():
         raise WrongUse(f"there is no file {backup}")
-    try:
-        with closing(sqlite3.connect(f"{backup.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-            fault = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
-            connection.execute("SELECT version_num FROM alembic_version")
-    except sqlite3.Error as error:
-        raise Refused(f"{backup} is no backup of Achit: {error}") from None
-    if fault != "ok":
-        raise Refused(f"{backup} is damaged: {fault}")
+    if fault := damage(backup):
+        raise Refused(f"{backup} {fault}")
 
 
 def _copy(backup: Path, draft: Path) -> None:

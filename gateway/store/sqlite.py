@@ -312,3 +312,14 @@ def take_lock(path: Path) -> IO[str]:
     handle.write(str(os.getpid()))
     handle.flush()
     return handle
+
+
+def damage(file: Path) -> str | None:
+    """What keeps `file` from being a whole database of Achit, in words; None when nothing does. Only reads."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            fault = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
+            connection.execute("SELECT version_num FROM alembic_version")
+    except sqlite3.Error as error:
+        return f"is no backup of Achit: {error}"
+    return None if fault == "ok" else f"is damaged: {fault}"

@@ -14,7 +14,7 @@ from gateway.ports.values import Secret
 from gateway.services.context import Context
 from gateway.services.directory import Biller
 from gateway.services.errors import Invalid, NotFound
-from gateway.services.status_push import PUSH_ONE, aad, secrets_of
+from gateway.services.status_push import PUSH_ONE, aad, entries_of
 from gateway.signing import new_secret
 from gateway.store import events, outbox, pushes
 from gateway.store.pushes import EndpointRow, PushRow
@@ -27,7 +27,8 @@ def _sealed(ctx: Context, biller_id: int, entries: list[dict[str, Any]]) -> byte
     return ctx.vault.seal(orjson.dumps(entries), aad(biller_id))
 
 
-async def _vet(ctx: Context, url: str) -> None:
+async def vet(ctx: Context, url: str) -> None:
+    """Raises Invalid when the URL is one that pushes may not go to."""
     try:
         await ctx.push_client.vet(url)
     except Rejected as error:
@@ -48,7 +49,7 @@ async def add_endpoint(
 
     Raises Invalid when the URL is one that pushes may not go to.
     """
-    await _vet(ctx, url)
+    await vet(ctx, url)
     made = secret or new_secret()
     now = ctx.clock.now()
     row: dict[str, Any] = {
@@ -88,9 +89,12 @@ async def change_endpoint(
     types: Sequence[str] | None = None,
     enabled: bool | None = None,
 ) -> EndpointRow:
-    """Another URL, other types, on or off. Switching on goes on where it stopped. Raises NotFound or Invalid."""
+    """Another URL, other types, on or off. Switched on, or with another URL, it goes on at once where it stopped.
+
+    Raises NotFound or Invalid.
+    """
     if url is not None:
-        await _vet(ctx, url)
+        await vet(ctx, url)
     now = ctx.clock.now()
     values: dict[str, Any] = {"url": url, "events": None if types is None else list(types), "enabled": enabled}
     values = {name: value for name, value in values.items() if value is not None}
@@ -100,8 +104,12 @@ async def change_endpoint(
     def body(conn: sa.Connection) -> EndpointRow:
         _found(pushes.endpoint(conn, endpoint_id, biller_id=biller.id))
         pushes.change_endpoint(conn, endpoint_id, values, now)
+        changed = _found(pushes.endpoint(conn, endpoint_id))
         outbox.poke(conn, events.PUSH, endpoint_id, f"push:{endpoint_id}", now, now)
-        return _found(pushes.endpoint(conn, endpoint_id))
+        if url is not None or enabled:
+            for push_id in pushes.hurry(conn, endpoint_id, changed.cursor):
+                outbox.poke(conn, PUSH_ONE, push_id, f"push:{endpoint_id}", now, now)
+        return changed
 
     return await ctx.db.write(body)
 
@@ -117,21 +125,29 @@ async def remove_endpoint(ctx: Context, biller: Biller, endpoint_id: int) -> Non
     await ctx.db.write(body)
 
 
-async def rotate_secret(ctx: Context, biller: Biller, endpoint_id: int) -> tuple[EndpointRow, Secret]:
-    """A new secret, shown this once. Pushes carry the old signature too for 24 hours, unless no key opens it any more.
+async def rotate_secret(
+    ctx: Context, biller: Biller, endpoint_id: int, secret: Secret | None = None
+) -> tuple[EndpointRow, Secret]:
+    """A new secret (or this one), shown this once. Pushes carry the old signature too for 24 hours, unless no key opens it
+    any more.
 
     Raises NotFound.
     """
-    found = await endpoint(ctx, biller, endpoint_id)
-    made, now = new_secret(), ctx.clock.now()
+    made, now = secret or new_secret(), ctx.clock.now()
     until = (now + ROTATION).isoformat()
-    try:
-        old = [{"secret": secret.reveal(), "until": until} for secret in secrets_of(ctx, found)[:1]]
-    except VaultError:
-        old = []
-    sealed = _sealed(ctx, biller.id, [{"secret": made.reveal(), "until": None}, *old])
-    await ctx.db.write(lambda conn: pushes.change_endpoint(conn, endpoint_id, {"secrets": sealed}, now))
-    return await endpoint(ctx, biller, endpoint_id), made
+
+    def body(conn: sa.Connection) -> EndpointRow:
+        found = _found(pushes.endpoint(conn, endpoint_id, biller_id=biller.id, lock=True))
+        try:
+            old = entries_of(ctx, found, now)
+        except VaultError:
+            old = []
+        kept = [entry | {"until": entry["until"] or until} for entry in old if entry["secret"] != made.reveal()]
+        sealed = _sealed(ctx, biller.id, [{"secret": made.reveal(), "until": None}, *kept])
+        pushes.change_endpoint(conn, endpoint_id, {"secrets": sealed}, now)
+        return _found(pushes.endpoint(conn, endpoint_id))
+
+    return await ctx.db.write(body), made
 
 
 async def log(
@@ -144,15 +160,23 @@ async def log(
 
 
 async def replay(ctx: Context, biller: Biller, push_id: int) -> PushRow:
-    """Sends one push again now, with the id and body it had. Raises NotFound."""
+    """Sends one push again now, or when its endpoint is switched on; always with the id it had. Raises NotFound.
+
+    The body is the one it had too, unless the push was delivered: then it shows the invoice as it is now.
+    """
     now = ctx.clock.now()
 
     def body(conn: sa.Connection) -> PushRow:
         push = pushes.push(conn, push_id)
-        if push is None or pushes.endpoint(conn, push.endpoint_id, biller_id=biller.id) is None:
+        found = pushes.endpoint(conn, push.endpoint_id, biller_id=biller.id, lock=True) if push else None
+        event = events.get(conn, push.event_id) if push else None
+        if push is None or found is None or event is None:
             raise NotFound("there is no such push")
         pushes.reset(conn, [push_id])
-        outbox.poke(conn, PUSH_ONE, push_id, f"push:{push.endpoint_id}", now, now)
+        if event.biller_seq > found.cursor:  # the pump waits at it, or has yet to come by
+            outbox.poke(conn, events.PUSH, found.id, f"push:{found.id}", now, now)
+        else:
+            outbox.poke(conn, PUSH_ONE, push_id, f"push:{found.id}", now, now)
         again = pushes.push(conn, push_id)
         if again is None:
             raise NotFound("there is no such push")
@@ -162,18 +186,21 @@ async def replay(ctx: Context, biller: Biller, push_id: int) -> PushRow:
 
 
 async def replay_since(ctx: Context, biller: Biller, endpoint_id: int, since: datetime) -> int:
-    """Pushes every event that occurred at or after `since` again, in order; gives how many. Raises NotFound."""
+    """Pushes every event that occurred at or after `since` again, in order; gives how many. Raises NotFound.
+
+    Only events of the endpoint's types, with the ids that they had; those that were delivered show their invoice as it is now.
+    """
     now = ctx.clock.now()
 
     def body(conn: sa.Connection) -> int:
-        found = _found(pushes.endpoint(conn, endpoint_id, biller_id=biller.id))
+        found = _found(pushes.endpoint(conn, endpoint_id, biller_id=biller.id, lock=True))
         first = pushes.first_event_since(conn, biller.id, since)
         if first is None or first > found.cursor:
             return 0
         pushes.reset_from(conn, endpoint_id, biller.id, first)
         pushes.change_endpoint(conn, endpoint_id, {"cursor": first - 1}, now)
         outbox.poke(conn, events.PUSH, endpoint_id, f"push:{endpoint_id}", now, now)
-        return events.last_seq(conn, biller.id) - first + 1
+        return events.count_since(conn, biller.id, first, found.events)
 
     return await ctx.db.write(body)
 

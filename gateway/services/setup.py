@@ -13,13 +13,14 @@ from gateway.config import Account, BillerConfig, PushTarget
 from gateway.ports.channel import Registers
 from gateway.ports.errors import AdapterError
 from gateway.ports.values import Secret
-from gateway.services import push_endpoints
+from gateway.services import push_endpoints, status_push
 from gateway.services.context import Context
 from gateway.services.directory import Biller, seal_settings, unseal_settings
 from gateway.settings import settings_to_json
 from gateway.store import billers as store
 from gateway.store import pushes
 from gateway.store.billers import CHANNEL, PROVIDER, AccountRow
+from gateway.store.pushes import EndpointRow
 from gateway.vault import VaultError
 
 
@@ -35,8 +36,10 @@ async def apply(ctx: Context, config: BillerConfig) -> Applied:
     """Brings a biller to what its file says: identity, policies, accounts, push endpoints.
 
     Accounts that are gone from the file are switched off, not removed: their open payments are still followed. Push endpoints that are
-    not in the file stay. Raises Invalid when a push URL may not be called.
+    not in the file stay; another secret in the file rotates. Raises Invalid when a push URL may not be called, with nothing done.
     """
+    for target in config.push:
+        await push_endpoints.vet(ctx, target.url)
     now = ctx.clock.now()
 
     def body(conn: sa.Connection) -> None:
@@ -67,8 +70,13 @@ async def is_applied(ctx: Context, config: BillerConfig) -> bool:
             return False
         if any(getattr(served[row["kind"], row["name"]], name) != row[name] for row in rows for name in row):
             return False
-        pushed = {row.url: sorted(row.events) for row in pushes.endpoints(conn, known.id)}
-        return all(pushed.get(target.url) == sorted(target.events) for target in config.push)
+        pushed = {row.url: row for row in pushes.endpoints(conn, known.id)}
+        return all(
+            (row := pushed.get(target.url)) is not None
+            and sorted(row.events) == sorted(target.events)
+            and _signs_with(ctx, row, target.secret)
+            for target in config.push
+        )
 
     return await ctx.db.read(body)
 
@@ -121,9 +129,20 @@ async def _push_targets(ctx: Context, biller: Biller, targets: tuple[PushTarget,
             )
             if target.secret is None:
                 applied.secrets[target.url] = secret
-        elif sorted(row.events) != sorted(target.events):
+            continue
+        if sorted(row.events) != sorted(target.events):
             await push_endpoints.change_endpoint(ctx, biller, row.id, types=target.events)
+        if not _signs_with(ctx, row, target.secret):
+            await push_endpoints.rotate_secret(ctx, biller, row.id, target.secret)
     return applied
+
+
+def _signs_with(ctx: Context, row: EndpointRow, secret: Secret | None) -> bool:
+    """Whether an endpoint's current secret is the file's; a file without one leaves it as it is."""
+    try:
+        return secret is None or status_push.secrets_of(ctx, row)[0] == secret
+    except VaultError:
+        return False
 
 
 async def register_webhooks(ctx: Context, biller: Biller) -> dict[str, str]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
 
 import orjson
 import sqlalchemy as sa
@@ -33,7 +34,6 @@ PUSH_ONE = "push-one"
 BATCH = 50
 _LOG_LINES = 10
 _TIMEOUT_S = 15.0
-ROTATION = timedelta(hours=24)
 _SILENT = frozenset({EventType.PUSH_DEAD, EventType.ENDPOINT_DISABLED})
 
 
@@ -47,7 +47,8 @@ class _Item:
 async def pump(ctx: Context, endpoint_id: int, until: datetime) -> datetime | None:
     """Pushes the endpoint's events in order until there are none, one is not taken, or it is `until`; gives when to go on.
 
-    Everything of a try is recorded before the next one starts, so a crash repeats one push at most, under the same id.
+    Bodies are kept before the first try and everything of a try is recorded before the next one starts, so a crash repeats
+    one push at most, under the same id and with the same body.
     """
     while True:
         endpoint, items = await ctx.db.read(lambda conn: _next_items(conn, endpoint_id))
@@ -56,7 +57,7 @@ async def pump(ctx: Context, endpoint_id: int, until: datetime) -> datetime | No
         biller = ctx.directory.biller(endpoint.biller_id)
         secrets = secrets_of(ctx, endpoint)
         cursor = endpoint.cursor
-        for item in items:
+        for item in await _frozen(ctx, biller, endpoint, items):
             now = ctx.clock.now()
             if now >= until:
                 return now
@@ -64,12 +65,39 @@ async def pump(ctx: Context, endpoint_id: int, until: datetime) -> datetime | No
                 return item.push.next_at
             if _wanted(endpoint, item.event) and not (item.push and item.push.state != WAITING):
                 resume_at = await _try(ctx, biller, endpoint, secrets, item, cursor)
+                if resume_at is not None and resume_at > ctx.clock.now():
+                    return resume_at
                 if resume_at is not None:
-                    return resume_at if resume_at > now else None
+                    break  # the endpoint was changed meanwhile: look again
             else:
-                moved = cursor, item.event.biller_seq
-                await ctx.db.write(lambda conn, moved=moved: pushes.advance(conn, endpoint_id, *moved))  # type: ignore[misc]
+                step = cursor, item.event.biller_seq
+                if not await ctx.db.write(lambda conn, step=step: pushes.advance(conn, endpoint_id, *step)):  # type: ignore[misc]
+                    break
             cursor = item.event.biller_seq
+
+
+async def _frozen(ctx: Context, biller: Biller, endpoint: EndpointRow, items: Sequence[_Item]) -> Sequence[_Item]:
+    """The items, each with the body that all its tries send."""
+    now = ctx.clock.now()
+    rows: list[dict[str, Any]] = [
+        {
+            "endpoint_id": endpoint.id,
+            "event_id": item.event.id,
+            "state": WAITING,
+            "tries": 0,
+            "next_at": None,
+            "body": _body(ctx, biller, item),
+            "log": [],
+            "created_at": now,
+            "delivered_at": None,
+        }
+        for item in items
+        if item.push is None and _wanted(endpoint, item.event)
+    ]
+    if not rows:
+        return items
+    kept = await ctx.db.write(lambda conn: pushes.reserve(conn, rows))
+    return [replace(item, push=item.push or kept.get(item.event.id)) for item in items]
 
 
 def _wanted(endpoint: EndpointRow, event: Event) -> bool:
@@ -91,9 +119,12 @@ def _view(conn: sa.Connection, event: Event) -> View | None:
 
 
 async def _try(
-    ctx: Context, biller: Biller, endpoint: EndpointRow, secrets: Sequence[Secret], item: _Item, cursor: int
+    ctx: Context, biller: Biller, endpoint: EndpointRow, secrets: Sequence[Secret], item: _Item, cursor: int | None
 ) -> datetime | None:
-    """One try, recorded. Gives when to try again; None when the pump may go on (delivered, or out of tries)."""
+    """One try, recorded. Gives when to try again, or now when the endpoint is not what it was; None: on to the next.
+
+    `cursor` is where the endpoint stands; None is a push out of its order, which moves no cursor.
+    """
     outcome = await _call(ctx, biller, endpoint, secrets, item)
     now = ctx.clock.now()
 
@@ -152,31 +183,35 @@ def _record(
     endpoint: EndpointRow,
     item: _Item,
     outcome: _Outcome,
-    cursor: int,
+    cursor: int | None,
     now: datetime,
     jitter: float,
 ) -> datetime | None:
+    current = pushes.endpoint(conn, endpoint.id, lock=True)
+    if current is None:  # removed, with its log
+        return now
     before = item.push
     tries = (before.tries if before else 0) + 1
     delivered = outcome.verdict is Verdict.DELIVERED
     resume_at = None if delivered else next_try(tries, now, retry_after_s=outcome.retry_after_s, jitter=jitter)
     disable = outcome.verdict is Verdict.DISABLE
-    state = DELIVERED if delivered else WAITING if resume_at and not disable else DEAD if not disable else WAITING
+    state = DELIVERED if delivered else WAITING if resume_at or disable else DEAD
     line = {"at": now.isoformat(), "code": outcome.code, "ms": outcome.ms, "error": outcome.error}
-    pushes.save(
-        conn,
-        {
-            "endpoint_id": endpoint.id,
-            "event_id": item.event.id,
-            "state": state,
-            "tries": tries,
-            "next_at": None if disable else resume_at,
-            "body": None if delivered else outcome.body,
-            "log": [*(before.log if before else []), line][-_LOG_LINES:],
-            "created_at": before.created_at if before else now,
-            "delivered_at": now if delivered else None,
-        },
-    )
+    row = {
+        "endpoint_id": endpoint.id,
+        "event_id": item.event.id,
+        "state": state,
+        "tries": tries,
+        "next_at": None if disable else resume_at,
+        "body": None if delivered else outcome.body,
+        "log": [*(before.log if before else []), line][-_LOG_LINES:],
+        "created_at": before.created_at if before else now,
+        "delivered_at": now if delivered else None,
+    }
+    if cursor is not None and current.cursor != cursor:  # a replay began meanwhile, and this one is to come again
+        pushes.save(conn, {**row, **pushes.AGAIN})
+        return now
+    pushes.save(conn, row)
     shown = {"push_endpoint": show(ENDPOINT, endpoint.id)}
     if disable:
         values = {"enabled": False, "disabled_reason": "it answered 410"}
@@ -185,11 +220,12 @@ def _record(
         return now
     if state == WAITING:
         return resume_at
-    pushes.advance(conn, endpoint.id, cursor, item.event.biller_seq)
+    if cursor is not None:
+        pushes.advance(conn, endpoint.id, cursor, item.event.biller_seq)
     if state == DEAD and item.event.type not in _SILENT:
         dead = NewEvent(EventType.PUSH_DEAD, shown | {"event": show(EVENT, item.event.id)})
         events.append(conn, endpoint.biller_id, None, [dead], now)
-    return None
+    return None if current.updated_at == endpoint.updated_at else now
 
 
 async def push_one(ctx: Context, push_id: int) -> datetime | None:
@@ -202,11 +238,10 @@ async def push_one(ctx: Context, push_id: int) -> datetime | None:
         return endpoint, _Item(event, _view(conn, event), push) if event else None
 
     endpoint, item = await ctx.db.read(body)
-    if endpoint is None or item is None or not endpoint.enabled:
+    if endpoint is None or item is None or not endpoint.enabled or item.push is None or item.push.state != WAITING:
         return None
     biller = ctx.directory.biller(endpoint.biller_id)
-    # No cursor is below zero, so this record moves none.
-    return await _try(ctx, biller, endpoint, secrets_of(ctx, endpoint), item, -1)
+    return await _try(ctx, biller, endpoint, secrets_of(ctx, endpoint), item, None)
 
 
 def aad(biller_id: int) -> bytes:
@@ -214,11 +249,11 @@ def aad(biller_id: int) -> bytes:
 
 
 def secrets_of(ctx: Context, endpoint: EndpointRow) -> list[Secret]:
-    """The current secret, and the one before it while a rotation lasts."""
+    """The current secret, and those before it while their rotation lasts."""
+    return [Secret(entry["secret"]) for entry in entries_of(ctx, endpoint, ctx.clock.now())]
+
+
+def entries_of(ctx: Context, endpoint: EndpointRow, now: datetime) -> list[dict[str, Any]]:
+    """The secrets that sign at `now`, as they are sealed: `{secret, until}`, the current one first and without an end."""
     kept = orjson.loads(ctx.vault.open(endpoint.secrets, aad(endpoint.biller_id)))
-    now = ctx.clock.now()
-    return [
-        Secret(entry["secret"])
-        for entry in kept
-        if entry["until"] is None or datetime.fromisoformat(entry["until"]) > now
-    ]
+    return [entry for entry in kept if entry["until"] is None or datetime.fromisoformat(entry["until"]) > now]

@@ -137,6 +137,12 @@ def last_seq(conn: sa.Connection, biller_id: int) -> int:
     )
 
 
+def count_since(conn: sa.Connection, biller_id: int, first_seq: int, types: Sequence[str]) -> int:
+    """How many of the biller's events from `first_seq` on are of these types; of any when there are none."""
+    query = sa.select(sa.func.count()).where(event.c.biller_id == biller_id, event.c.biller_seq >= first_seq)
+    return int(conn.execute(query.where(event.c.type.in_(types)) if types else query).scalar_one())
+
+
 def last_invoice_seq(conn: sa.Connection, invoice_id: int) -> int:
     return int(conn.execute(_LAST_OF_INVOICE, {"invoice_id": invoice_id}).scalar_one())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from gateway.store.schema import event, push_endpoint, status_push
-from gateway.store.statements import by, new_or_update
+from gateway.store.statements import by, new_or_nothing, new_or_update
 
 WAITING, DELIVERED, DEAD = "waiting", "delivered", "dead"
 
@@ -54,8 +55,10 @@ def add_endpoint(conn: sa.Connection, row: dict[str, Any]) -> int:
     return int(conn.execute(push_endpoint.insert().values(row).returning(push_endpoint.c.id)).scalar_one())
 
 
-def endpoint(conn: sa.Connection, endpoint_id: int, *, biller_id: int | None = None) -> EndpointRow | None:
-    row = conn.execute(_ENDPOINT_BY_ID, {"id": endpoint_id}).first()
+def endpoint(
+    conn: sa.Connection, endpoint_id: int, *, biller_id: int | None = None, lock: bool = False
+) -> EndpointRow | None:
+    row = conn.execute(_ENDPOINT_LOCKED if lock else _ENDPOINT_BY_ID, {"id": endpoint_id}).first()
     found = EndpointRow(*row) if row else None
     return found if found is None or biller_id in (None, found.biller_id) else None
 
@@ -97,6 +100,17 @@ def pushes_of(conn: sa.Connection, endpoint_id: int, event_ids: list[int]) -> di
     return {row[2]: PushRow(*row) for row in conn.execute(query)}
 
 
+def reserve(conn: sa.Connection, rows: list[dict[str, Any]]) -> dict[int, PushRow]:
+    """Keeps pushes that are about to be tried first; gives them by event, one that was there already as it is."""
+    kept: dict[int, PushRow] = {}
+    for row in rows:
+        push_id = conn.execute(_RESERVE.on(conn), row).scalar_one_or_none()
+        known = push_of(conn, row["endpoint_id"], row["event_id"]) if push_id is None else PushRow(id=push_id, **row)
+        if known is not None:
+            kept[row["event_id"]] = known
+    return kept
+
+
 def save(conn: sa.Connection, row: dict[str, Any]) -> int:
     """Writes what a try brought, over what the tries before left."""
     push_id: int = conn.execute(_SAVE.on(conn), row).scalar_one()
@@ -104,9 +118,11 @@ def save(conn: sa.Connection, row: dict[str, Any]) -> int:
 
 
 _OUTCOME = ("state", "tries", "next_at", "body", "log", "delivered_at")
+_RESERVE = new_or_nothing(status_push, ("endpoint_id", "event_id"), status_push.c.id)
 _SAVE = new_or_update(status_push, ("endpoint_id", "event_id"), _OUTCOME, status_push.c.id)
 _ADVANCE = push_endpoint.update().where(by(push_endpoint.c.id, "of_id"), by(push_endpoint.c.cursor, "was"))
 _ENDPOINT_BY_ID = sa.select(*_ENDPOINT).where(by(push_endpoint.c.id, "id"))
+_ENDPOINT_LOCKED = _ENDPOINT_BY_ID.with_for_update()
 
 
 def log(
@@ -135,16 +151,25 @@ def first_event_since(conn: sa.Connection, biller_id: int, since: datetime) -> i
     return conn.execute(query).scalar_one_or_none()
 
 
-_AGAIN = {"state": WAITING, "tries": 0, "next_at": None, "delivered_at": None}
+AGAIN: Mapping[str, Any] = {"state": WAITING, "tries": 0, "next_at": None, "delivered_at": None}
+"""A push that waits for its first try again; what was tried stays in the log."""
 
 
 def reset(conn: sa.Connection, push_ids: list[int]) -> None:
-    """Makes pushes wait for their first try again; what was tried stays in the log."""
-    conn.execute(status_push.update().where(status_push.c.id.in_(push_ids)).values(**_AGAIN))
+    """Makes pushes wait for their first try again."""
+    conn.execute(status_push.update().where(status_push.c.id.in_(push_ids)).values(**AGAIN))
 
 
 def reset_from(conn: sa.Connection, endpoint_id: int, biller_id: int, first_seq: int) -> None:
     """The same for every push of the endpoint from an event on."""
     later = sa.select(event.c.id).where(event.c.biller_id == biller_id, event.c.biller_seq >= first_seq)
     query = status_push.update().where(status_push.c.endpoint_id == endpoint_id, status_push.c.event_id.in_(later))
-    conn.execute(query.values(**_AGAIN))
+    conn.execute(query.values(**AGAIN))
+
+
+def hurry(conn: sa.Connection, endpoint_id: int, cursor: int) -> list[int]:
+    """Makes what waits for its next try due; gives the pushes that were replayed behind the cursor, where no pump comes by."""
+    waiting = sa.and_(status_push.c.endpoint_id == endpoint_id, status_push.c.state == WAITING)
+    conn.execute(status_push.update().where(waiting).values(next_at=None))
+    behind = sa.select(status_push.c.id, status_push.c.log).join(event, event.c.id == status_push.c.event_id)
+    return [row[0] for row in conn.execute(behind.where(waiting, event.c.biller_seq <= cursor)) if row[1]]

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from gateway.api.routes import api_document
 from gateway.ports.channel import ChannelPlugin
 from gateway.ports.provider import ProviderPlugin
 from gateway.ports.values import Secret
@@ -81,6 +82,8 @@ def test_the_words_are_ours() -> None:
     ]
     assert breaches == []
     named = [*metadata.tables, *(column.name for table in metadata.tables.values() for column in table.columns)]
+    schemas = api_document("https://pay.example")["components"]["schemas"]
+    named += [name for schema in schemas.values() for name in schema.get("properties", ())]
     assert list(house.synonyms(ast.parse("\n".join(f"{name} = 0" for name in named)))) == []
 
 

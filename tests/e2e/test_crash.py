@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 from pathlib import Path
 
@@ -15,12 +14,6 @@ from tests.harness.processes import Installation
 from tests.harness.vendors_seen import Vendors, vendors_at
 
 SETTLE_S = 40.0  # the first poll of a payment comes ten seconds after it began
-
-
-async def key_of(installation: Installation) -> str:
-    """Applies the biller, and gives a key of it."""
-    await installation.run("apply")
-    return str(json.loads(await installation.run("key", "create", "--json"))["key"])
 
 
 async def load_until_killed(
@@ -42,7 +35,7 @@ async def load_until_killed(
 @pytest.mark.parametrize(
     ("rounds", "seed"),
     [
-        pytest.param(3, 1, id="3 rounds", marks=pytest.mark.timeout(120)),
+        pytest.param(3, 1, id="3 rounds", marks=pytest.mark.timeout(180)),
         pytest.param(30, 2, id="30 rounds", marks=[pytest.mark.soak, pytest.mark.timeout(900)]),
     ],
 )
@@ -52,9 +45,9 @@ async def test_killed_on_sqlite(rounds: int, seed: int, tmp_path: Path, record_p
     load, books = Load(chance), Books(installation.database_url)
     async with vendors_at(installation.url) as vendors:
         installation.write(vendors.biller(), vendors.secrets)
-        key = await key_of(installation)
+        key = await installation.prepare()
         for _ in range(rounds):
-            await load_until_killed(installation, key, load, vendors, chance, 25)
+            await load_until_killed(installation, key, load, vendors, chance, 15)
             assert check_dead_file(installation.file, tmp_path / "copy") >= load.acknowledged.keys()
         async with installation.serving() as server:
             await load.run(installation.url, key, vendors)

@@ -20,6 +20,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gateway.app import open_context
+from gateway.config import load_billers, load_config
+from gateway.domain.keys import Scope
+from gateway.registry import Registry
+from gateway.services import keys, setup
 from gateway.vault import new_key
 from tests.harness.house import ROOT
 
@@ -153,6 +158,17 @@ writes_per_minute = 1_000_000
 {self.limits}
 """
         )
+
+    async def prepare(self) -> str:
+        """What an operator does before the first start: migrates, applies the biller; gives a key of it."""
+        config = load_config(self.folder / "achit.toml", environment=self.environment)
+        registry = Registry()
+        [biller] = load_billers(config.biller_files(), registry, environment=self.environment)
+        async with open_context(config, registry=registry) as ctx:
+            await setup.apply(ctx, biller)
+            known = ctx.directory.biller_called(biller.slug)
+            assert known is not None
+            return await keys.create(ctx, known, "", list(Scope))
 
     async def run(self, *arguments: str) -> str:
         """A command that must go well; what it printed."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -100,16 +100,15 @@ class Vendors:
         """Somebody who has started the bot's chat."""
         self.telegram.join(chat_id).started = True
 
-    def messages(self) -> dict[str, Counter[Any]]:
-        """By channel, how often each message came: the same words to the same address are the same message."""
-        sent: dict[str, Counter[Any]] = defaultdict(Counter)
-        for sms in self.twilio.messages:
-            sent["sms"][sms.to, sms.body] += 1
-        for mail in self.mail.messages:
-            sent["email"][mail.recipient, mail.message_id] += 1
-        for message in self.telegram.messages:
-            sent["telegram"][message.chat_id, message.text] += 1
-        return sent
+    def messages(self) -> Counter[tuple[str, str]]:
+        """How many messages came to each address of each channel."""
+        return Counter(
+            [
+                *(("sms", sms.to) for sms in self.twilio.messages),
+                *(("email", mail.recipient) for mail in self.mail.messages),
+                *(("telegram", str(message.chat_id)) for message in self.telegram.messages),
+            ]
+        )
 
     def biller(self) -> str:
         """The biller's file."""

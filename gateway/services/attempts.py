@@ -212,7 +212,10 @@ def _next(ctx: Context, account: ProviderAccount, attempt: Attempt, now: datetim
     steps = account.poll_s or ctx.directory.biller(attempt.biller_id).settings.payments.poll_s
     age_s = (now - attempt.created_at).total_seconds()
     wait_s = next_poll(attempt.polls, age_s, steps)
-    return None if wait_s is None else timedelta(seconds=wait_s * (0.9 + 0.2 * ctx.random()))
+    if wait_s is None:
+        return None
+    wait = timedelta(seconds=wait_s * (0.9 + 0.2 * ctx.random()))
+    return min(wait, attempt.expires_at - now) if attempt.expires_at > now else wait  # an attempt dies on time
 
 
 async def _resolve(ctx: Context, account: ProviderAccount, attempt: Attempt) -> timedelta | None:
@@ -234,8 +237,8 @@ async def _resolve(ctx: Context, account: ProviderAccount, attempt: Attempt) -> 
             session = await cast(FindsPayments, provider).find_payment(request)
         elif plugin.idempotent:
             session = await provider.create_payment(request)
-        else:
-            return _next(ctx, account, attempt, now)
+        else:  # nobody can be asked, so only its own clock ends it
+            return attempt.expires_at - now
     except OutcomeUnknown as error:
         raise RetryLater(str(error)) from None
     except Rejected as error:

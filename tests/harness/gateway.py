@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import cache
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from gateway.domain.deliveries import Delivery, DeliveryState, Step
 from gateway.domain.invoices import InvoiceStatus
 from gateway.ports.values import Money, Secret, WebhookRequest
 from gateway.registry import Registry
+from gateway.rendering import Renderer
 from gateway.services import attempts, invoices, receipts, setup, webhooks
 from gateway.services.context import Context
 from gateway.services.directory import Biller
@@ -204,6 +206,12 @@ async def apply_biller(ctx: Context, registry: Registry, values: Mapping[str, An
     return biller
 
 
+@cache
+def renderer() -> Renderer:
+    """Our templates, compiled once a test process."""
+    return Renderer()
+
+
 def identity(slug: str = "acme") -> dict[str, str]:
     return {"slug": slug, "legal_name": "Acme Energie SRL", "display_name": "Acme"}
 
@@ -247,10 +255,11 @@ async def open_sim(
     async with open_context(
         config,
         clock=clock,
-        registry=made,
-        chance=lambda: 0.0,
+        registry=made,  # type: ignore[arg-type]
+        chance=lambda: 0.5,
         migrate=False,
-        database=database,  # type: ignore[arg-type]
+        database=database,
+        renderer=renderer(),
     ) as ctx:
         values = {"biller": identity(), **made.tables, **(biller or {})}
         sim = Sim(ctx, clock, Worker(ctx, "test"), await apply_biller(ctx, made, values))  # type: ignore[arg-type]

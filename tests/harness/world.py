@@ -28,7 +28,7 @@ from gateway.services.context import Context
 from gateway.store.database import Database
 from gateway.testing.clock import FakeClock
 from gateway.worker import Worker
-from tests.harness.gateway import ENVIRONMENT, PUSH_SECRET, House, apply_biller, env, identity, server_config
+from tests.harness.gateway import ENVIRONMENT, PUSH_SECRET, House, apply_biller, env, identity, renderer, server_config
 
 PHONE, EMAIL, CHAT = "+40722123456", "ana.popescu@example.ro", 402123456789
 
@@ -80,7 +80,13 @@ async def open_world(
         registry = Registry()
         ctx = await stack.enter_async_context(
             open_context(
-                server_config(url), clock=clock, registry=registry, chance=lambda: 0.0, migrate=False, database=database
+                server_config(url),
+                clock=clock,
+                registry=registry,
+                chance=lambda: 0.5,
+                migrate=False,
+                database=database,
+                renderer=renderer(),
             )
         )
         values: dict[str, Any] = {

@@ -170,9 +170,8 @@ class Worker:
         self._changed.clear()
         claimed = await self._claim()
         await self._acknowledge()
-        if len(claimed) < CLAIM or len(self._running) >= self._capacity:
-            if not self._finished:
-                await self._pause(await self._wake_at(bool(claimed)))
+        if (len(claimed) < CLAIM or len(self._running) >= self._capacity) and not self._finished:
+            await self._pause(await self._wake_at(bool(claimed)))
 
     async def _wake_at(self, busy: bool) -> datetime:
         """When there is something to do without being told: the next due task of a destination that is open then."""

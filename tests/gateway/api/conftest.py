@@ -22,6 +22,7 @@ from gateway.config.biller import biller_from
 from gateway.config.shapes import Place
 from gateway.domain.keys import Scope
 from gateway.registry import Registry
+from gateway.rendering import Renderer
 from gateway.services import keys, setup
 from gateway.services.context import Context
 from gateway.services.directory import Biller
@@ -101,6 +102,12 @@ class Api:
         return issued
 
 
+@pytest.fixture(scope="session")
+def renderer() -> Renderer:
+    """Ours, compiled once for all tests; it keeps nothing between two pages."""
+    return Renderer()
+
+
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
     config = default_config(tmp_path / "state")
@@ -109,22 +116,24 @@ def config(tmp_path: Path) -> Config:
 
 
 @pytest.fixture
-async def context(config: Config, database: Database, clock: FakeClock) -> AsyncIterator[Context]:
+async def context(config: Config, database: Database, clock: FakeClock, renderer: Renderer) -> AsyncIterator[Context]:
     """What services are handed, on each engine."""
-    async with open_context(config, clock=clock, database=database, migrate=False, chance=lambda: 0.0) as ctx:
+    async with open_context(
+        config, clock=clock, database=database, migrate=False, chance=lambda: 0.0, renderer=renderer
+    ) as ctx:
         yield ctx
 
 
 @pytest.fixture
 async def sqlite_context(
-    config: Config, databases: Databases, clock: FakeClock, tmp_path: Path
+    config: Config, databases: Databases, clock: FakeClock, renderer: Renderer
 ) -> AsyncIterator[Context]:
     """The same on SQLite alone, for what cannot differ between engines."""
     url = await databases.make("sqlite")
     config = config.model_copy(
         update={"database": config.database.model_copy(update={"url": type(config.database.url)(url)})}
     )
-    async with open_context(config, clock=clock, migrate=False, chance=lambda: 0.0) as ctx:
+    async with open_context(config, clock=clock, migrate=False, chance=lambda: 0.0, renderer=renderer) as ctx:
         yield ctx
     await databases.drop(url)
 

@@ -102,9 +102,7 @@ class Box:
 
     async def _start(self, stack: AsyncExitStack) -> None:
         self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="achit-demo-")))
-        public, operations, page = (_listening(port) for port in (0, 0, self._port))
-        for opened in (public, operations, page):
-            stack.callback(opened.close)
+        public, operations, page = (stack.enter_context(_listening(port)) for port in (0, 0, self._port))
         self.gateway_url, self.url = _url(public), _url(page)
         vendors = {
             biller.slug: await stack.enter_async_context(vendors_of(biller, self.gateway_url, self.clock))

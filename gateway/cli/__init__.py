@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
+from typer.exceptions import Abort, Exit, TyperException
 
 from gateway import __version__
 from gateway.cli import invoices, keys, pushes, serving, setup, tasks, templates
@@ -23,8 +24,10 @@ class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
+        except (Exit, Abort, TyperException):
+            raise  # the command line's own: an end, help, wrong options
         except KeyboardInterrupt:
-            raise typer.Exit(130) from None
+            raise Exit(130) from None
         except Exception as error:
             from gateway.cli.failing import failure_of
 
@@ -33,7 +36,7 @@ class Commands(TyperGroup):
                 raise
             for line in failure.lines:
                 typer.echo(f"achit: {line}", err=True)
-            raise typer.Exit(failure.code) from None
+            raise Exit(failure.code) from None
 
 
 def main() -> None:
@@ -74,7 +77,7 @@ def application() -> typer.Typer:
 def _version(wanted: bool) -> None:
     if wanted:
         typer.echo(__version__)
-        raise typer.Exit
+        raise Exit
 
 
 def _root(

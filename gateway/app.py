@@ -137,10 +137,11 @@ async def running(
         url = operations_url = ""
         if "web" in roles:
             public = public_application(ctx, config, metrics)
-            url = await _listen(stack, public, config.server.listen, sockets and sockets[0])
+            url = await _listen(stack, public, config, config.server.listen, sockets and sockets[0])
         worker = Worker(ctx, worker_name()) if "worker" in roles else None
         operations = operations_application(ctx, metrics)
-        operations_url = await _listen(stack, operations, config.server.operations_listen, sockets and sockets[1])
+        at = config.server.operations_listen
+        operations_url = await _listen(stack, operations, config, at, sockets and sockets[1])
         if (control_socket := control.socket_beside(config.database.url.reveal())) is not None:
             await stack.enter_async_context(control.listening(ctx, control_socket))
         if worker is not None:
@@ -157,11 +158,17 @@ async def _stop_worker(worker: Worker, work: asyncio.Task[None]) -> None:
 
 
 async def _listen(
-    stack: contextlib.AsyncExitStack, app: web.Application, at: Listen, bound: socket.socket | None
+    stack: contextlib.AsyncExitStack, app: web.Application, config: Config, at: Listen, bound: socket.socket | None
 ) -> str:
     drain = Drain()
     app.middlewares.insert(0, drain.middleware)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=DRAIN_S, handle_signals=False)
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        shutdown_timeout=DRAIN_S,
+        handle_signals=False,
+        keepalive_timeout=config.limits.idle_timeout_s,  # aiohttp counts it from the start: a slow head ends by it too
+    )
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     site: web.BaseSite = (

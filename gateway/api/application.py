@@ -23,9 +23,10 @@ def public_application(ctx: Context, config: Config, metrics: Metrics) -> web.Ap
     app = web.Application(middlewares=[metrics.middleware, problems], client_max_size=config.limits.body_bytes)
     edge = edge_of(ctx, config.limits)
     app.add_routes(routes.biller_routes(edge))
-    pages = PayPages(ctx, config.server.trusted_proxies)
+    limit_s = config.limits.request_timeout_s
+    pages = PayPages(ctx, config.server.trusted_proxies, limit_s)
     app.add_routes(pages.routes())
-    app.add_routes(Hooks(ctx).routes())
+    app.add_routes(Hooks(ctx, limit_s).routes())
 
     async def forget_keys(_: web.Application) -> AsyncIterator[None]:
         task = asyncio.create_task(_forget(ctx, edge.authenticator), name="forget-keys")

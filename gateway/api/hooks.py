@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import structlog
 from aiohttp import web
 
+from gateway.api.middleware import receiving
 from gateway.ports.errors import InvalidSignature, MalformedWebhook, RetryLater
 from gateway.ports.values import WebhookRequest
 from gateway.services import receipts, webhooks
@@ -25,6 +26,7 @@ class Hooks:
     """The two webhook routes, over one context."""
 
     ctx: Context
+    timeout_s: float = 30.0  # to receive a body
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -47,8 +49,10 @@ class Hooks:
         return await self._receive(request, account)
 
     async def _receive(self, request: web.Request, account: ChannelAccount | ProviderAccount) -> web.Response:
+        async with receiving(self.timeout_s):
+            body = await request.read()
         raw = WebhookRequest(
-            body=await request.read(),
+            body=body,
             headers={name.lower(): value for name, value in request.headers.items()},
             url=self.ctx.public_url + request.raw_path,
             received_at=self.ctx.clock.now(),
@@ -69,5 +73,5 @@ class Hooks:
             log.warning("webhook.postponed", account=name, reason=str(error))
             raise web.HTTPServiceUnavailable(headers={"Retry-After": "10"}) from None
         log.debug("webhook.received", account=name, new=new)
-        body, media_type = account.plugin.acknowledge
-        return web.Response(status=200 if body else 204, body=body or None, content_type=media_type if body else None)
+        said, media_type = account.plugin.acknowledge
+        return web.Response(status=200 if said else 204, body=said or None, content_type=media_type if said else None)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -197,18 +197,26 @@ async def _body(request: web.Request, operation: Operation, limits: Limits) -> B
     if (request.content_length or 0) > limits.body_bytes:
         raise too_large
     try:
-        async with asyncio.timeout(limits.timeout_s):
+        async with receiving(limits.timeout_s):
             raw = await request.read()
-    except TimeoutError:
-        raise Refusal(errors.TOO_SLOW, f"The body did not arrive in {limits.timeout_s:g} s.") from None
     except web.HTTPRequestEntityTooLarge:
         raise too_large from None
-    except (web.RequestPayloadError, HttpProcessingError):
-        raise Refusal(errors.BAD_REQUEST, "The body is not encoded as its headers say.") from None
     try:
         return operation.body.model_validate_json(raw)
     except ValidationError as error:
         raise errors.refusal_of_validation(error) from None
+
+
+@asynccontextmanager
+async def receiving(timeout_s: float) -> AsyncIterator[None]:
+    """Around the reading of a body: one that does not come in time, or is not encoded as it says, is refused."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            yield
+    except TimeoutError:
+        raise Refusal(errors.TOO_SLOW, f"The body did not arrive in {timeout_s:g} s.") from None
+    except (web.RequestPayloadError, HttpProcessingError):
+        raise Refusal(errors.BAD_REQUEST, "The body is not encoded as its headers say.") from None
 
 
 def _query(request: web.Request, model: type[BaseModel]) -> BaseModel:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from gateway.api.middleware import receiving
 from gateway.api.ratelimit import AddressLimiter, Network, Rate, client_address
 from gateway.domain.payments import WATCHED_POLL_S
 from gateway.rendering import Card, PageContext, UnknownLink, Unsubscribe
@@ -54,6 +55,7 @@ class PayPages:
 
     ctx: Context
     trusted: Sequence[Network] = ()
+    timeout_s: float = 30.0  # to receive a form
     guesses: AddressLimiter = field(default_factory=lambda: AddressLimiter(GUESSES))
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     streams: int = 0
@@ -87,7 +89,8 @@ class PayPages:
         found = await self._find(request)
         if found is None:
             return self._unknown(request)
-        form = await request.post()
+        async with receiving(self.timeout_s):
+            form = await request.post()
         method, invoice, owed = form.get("method"), found.invoice, found.invoice.outstanding
         seen = form.get("amount"), form.get("currency")
         if seen != (None, None) and seen != (owed.value, owed.currency):

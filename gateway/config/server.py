@@ -145,10 +145,11 @@ class Push(Section):
 
 
 class RequestLimits(Section):
-    """What one request, and one API key, may take."""
+    """What one request, and one API key, may take. A connection on which no request is under way is closed after `idle_timeout`."""
 
     body_bytes: int = Field(default=262_144, ge=4_096, le=16_777_216)
     request_timeout_s: Duration = Field(default=30, alias="request_timeout")
+    idle_timeout_s: Duration = Field(default=75, alias="idle_timeout")
     reads_per_minute: int = Field(default=6_000, ge=1)
     writes_per_minute: int = Field(default=6_000, ge=1)
 

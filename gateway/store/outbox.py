@@ -6,6 +6,7 @@ comes back by itself. Poking a task that is being worked on marks it `again`, an
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.store import signals
 from gateway.store.schema import task
+from gateway.store.statements import Statement, among, by
 
 DUE, DEAD = "due", "dead"
 
@@ -36,16 +38,15 @@ class Task:
 
 
 _COLUMNS = [task.c[name] for name in Task.__dataclass_fields__]
+_HELD = (by(task.c.id, "of_id"), by(task.c.lease_by, "of_lease"), by(task.c.tries, "of_tries"))
+_ADD = Statement(task.insert().inline())
 
 
 def add(conn: sa.Connection, kind: str, key: int, destination: str, due_at: datetime, now: datetime) -> None:
     """Adds a task that cannot exist yet, because its key was made in this transaction."""
     row = {"kind": kind, "key": key, "destination": destination, "state": DUE, "due_at": due_at, "created_at": now}
-    conn.execute(_ADD, row)
+    _ADD.run(conn, **row)
     signals.emit(conn, signals.TASK)
-
-
-_ADD = task.insert().inline()
 
 
 def _upsert(module: Any) -> Any:
@@ -62,7 +63,7 @@ def _upsert(module: Any) -> Any:
     )
 
 
-_POKE = {"sqlite": _upsert(sqlite), "postgresql": _upsert(postgresql)}
+_POKE = Statement(_upsert(sqlite), _upsert(postgresql))
 
 
 def poke(conn: sa.Connection, kind: str, key: int, destination: str, due_at: datetime, now: datetime) -> None:
@@ -77,7 +78,7 @@ def poke(conn: sa.Connection, kind: str, key: int, destination: str, due_at: dat
         "tries": 0,
         "again": False,
     }
-    conn.execute(_POKE[conn.dialect.name], row)
+    _POKE.run(conn, **row)
     signals.emit(conn, signals.TASK)
 
 
@@ -85,80 +86,116 @@ def claim(
     conn: sa.Connection, worker: str, now: datetime, until: datetime, limit: int, *, avoid: Collection[str] = ()
 ) -> list[Task]:
     """Takes up to `limit` due tasks for `worker` until `until`, the longest waiting first, none of a destination in `avoid`."""
-    pick = sa.select(task.c.id).where(task.c.state == DUE, task.c.due_at <= now)
-    if avoid:
-        pick = pick.where(task.c.destination.not_in(sorted(avoid)))
-    picked = pick.order_by(task.c.due_at).limit(limit).with_for_update(skip_locked=True).cte("picked")
-    query = (
-        task.update()
-        .where(task.c.id.in_(sa.select(picked.c.id)))
-        .values(lease_by=worker, due_at=until, tries=task.c.tries + 1)
-        .returning(*_COLUMNS)
-    )
-    return sorted((Task(*row) for row in conn.execute(query)), key=lambda claimed: claimed.id)
+    leased = {"lease_by": worker, "due_at": until}
+    rows = _CLAIM.rows(conn, now=now, room=limit, avoid=sorted(avoid), **leased)
+    return sorted((Task(*row) for row in rows), key=lambda claimed: claimed.id)
 
 
-def _fence(held: Task) -> sa.ColumnElement[bool]:
-    return sa.and_(task.c.id == held.id, task.c.lease_by == held.lease_by, task.c.tries == held.tries)
+def _due(column: sa.Column[Any]) -> sa.Select[Any]:
+    """A column of the tasks that wait, the longest first, without those of a destination in `avoid`."""
+    avoided = task.c.destination.not_in(sa.bindparam("avoid", expanding=True))
+    return sa.select(column).where(task.c.state == DUE, avoided).order_by(task.c.due_at)
+
+
+_PICKED = (
+    _due(task.c.id)
+    .where(task.c.due_at <= sa.bindparam("now", type_=task.c.due_at.type))
+    .limit(sa.bindparam("room"))
+    .with_for_update(skip_locked=True)
+    .cte("picked")
+)
+_CLAIM = Statement(
+    task.update().where(task.c.id.in_(sa.select(_PICKED.c.id))).values(tries=task.c.tries + 1).returning(*_COLUMNS)
+)
+_NEXT_DUE = Statement(_due(task.c.due_at).limit(1))
+
+
+def _fence(held: Task) -> dict[str, Any]:
+    return {"of_id": held.id, "of_lease": held.lease_by, "of_tries": held.tries}
 
 
 def done(conn: sa.Connection, held: Task, now: datetime) -> bool:
     """Removes a finished task, or leaves it due when it was poked meanwhile. False: the lease had gone to another."""
-    if conn.execute(task.delete().where(_fence(held), ~task.c.again)).rowcount:
-        return True
-    return _release(conn, held, now, tries=0)
+    return bool(done_all(conn, [held], now))
 
 
-def done_all(conn: sa.Connection, held: Sequence[Task], now: datetime) -> None:
-    """`done` for many at once: one statement for those that were not poked meanwhile."""
-    for part in (held[i : i + 200] for i in range(0, len(held), 200)):
-        fences = sa.tuple_(task.c.id, task.c.lease_by, task.c.tries).in_([(t.id, t.lease_by, t.tries) for t in part])
-        gone = set(conn.execute(task.delete().where(fences, ~task.c.again).returning(task.c.id)).scalars())
-        for left in part:
-            if left.id not in gone:
-                _release(conn, left, now, tries=0)
+def done_all(conn: sa.Connection, held: Sequence[Task], now: datetime) -> int:
+    """`done` for many at once; gives how many of them were still this worker's."""
+    acknowledged = 0
+    alike: defaultdict[tuple[str | None, int], dict[int, Task]] = defaultdict(dict)
+    for each in held:
+        alike[each.lease_by, each.tries][each.id] = each
+    for (lease_by, tries), tasks in alike.items():
+        for (gone,) in _DONE.rows(conn, of_ids=list(tasks), of_lease=lease_by, of_tries=tries):
+            del tasks[gone]
+            acknowledged += 1
+        acknowledged += sum(_release(conn, left, now, tries=0) for left in tasks.values())
+    return acknowledged
+
+
+_DONE = Statement(
+    task.delete()
+    .where(among(task.c.id, "of_ids"), by(task.c.lease_by, "of_lease"), by(task.c.tries, "of_tries"), ~task.c.again)
+    .returning(task.c.id)
+)
 
 
 def resume(conn: sa.Connection, held: Task, due_at: datetime) -> bool:
     """Gives back a task that went well and goes on at `due_at`, or at once when it was poked meanwhile."""
-    at = sa.case((task.c.again, _instant(held.created_at)), else_=_instant(due_at))
-    values = {"lease_by": None, "again": False, "due_at": at, "tries": 0, "last_error": None}
-    return bool(conn.execute(task.update().where(_fence(held)).values(**values)).rowcount)
+    return bool(_RESUME.run(conn, **_fence(held), at_once=held.created_at, then=due_at))
+
+
+def _instant(name: str) -> sa.ColumnElement[datetime]:
+    return sa.bindparam(name, type_=task.c.due_at.type)
+
+
+_RESUME = Statement(
+    task.update()
+    .where(*_HELD)
+    .values(
+        lease_by=None,
+        again=False,
+        due_at=sa.case((task.c.again, _instant("at_once")), else_=_instant("then")),
+        tries=0,
+        last_error=None,
+    )
+)
+_CHANGE = Statement(task.update().where(*_HELD))
 
 
 def put_back(conn: sa.Connection, held: Sequence[Task]) -> None:
     """Gives back tasks that were claimed and not begun, as they were."""
     for each in held:
-        values = {"lease_by": None, "due_at": each.created_at, "tries": each.tries - 1}
-        conn.execute(task.update().where(_fence(each)).values(**values))
-
-
-def _instant(at: datetime) -> sa.ColumnElement[datetime]:
-    return sa.literal(at, task.c.due_at.type)
+        _CHANGE.run(conn, **_fence(each), lease_by=None, due_at=each.created_at, tries=each.tries - 1)
 
 
 def again_at(conn: sa.Connection, held: Task, due_at: datetime, error: str | None) -> bool:
     """Gives a failed try back for `due_at`."""
     values = {"lease_by": None, "again": False, "due_at": due_at, "last_error": error}
-    return bool(conn.execute(task.update().where(_fence(held)).values(**values)).rowcount)
+    return bool(_CHANGE.run(conn, **_fence(held), **values))
 
 
 def dead(conn: sa.Connection, held: Task, error: str) -> bool:
     """Out of tries: kept, visible, replayable. One that was poked meanwhile has its tries anew."""
-    values = {
-        "state": sa.case((task.c.again, DUE), else_=DEAD),
-        "tries": sa.case((task.c.again, 0), else_=task.c.tries),
-        "lease_by": None,
-        "again": False,
-        "last_error": error,
-    }
-    return bool(conn.execute(task.update().where(_fence(held)).values(**values)).rowcount)
+    return bool(_DEAD.run(conn, **_fence(held), last_error=error))
+
+
+_DEAD = Statement(
+    task.update()
+    .where(*_HELD)
+    .values(
+        state=sa.case((task.c.again, DUE), else_=DEAD),
+        tries=sa.case((task.c.again, 0), else_=task.c.tries),
+        lease_by=None,
+        again=False,
+    )
+)
 
 
 def _release(conn: sa.Connection, held: Task, due_at: datetime, *, tries: int) -> bool:
     values = {"lease_by": None, "again": False, "due_at": due_at, "tries": tries, "last_error": None}
     signals.emit(conn, signals.TASK)
-    return bool(conn.execute(task.update().where(_fence(held)).values(**values)).rowcount)
+    return bool(_CHANGE.run(conn, **_fence(held), **values))
 
 
 def release_all(conn: sa.Connection, worker: str, now: datetime) -> int:
@@ -169,22 +206,23 @@ def release_all(conn: sa.Connection, worker: str, now: datetime) -> int:
 
 
 def release_orphans(conn: sa.Connection, now: datetime) -> int:
-    """Gives back what killed processes held; for a database that one process has alone. The try stays counted."""
+    """Gives back what killed processes held; for a database that one process has alone. The try is not counted."""
     query = task.update().where(task.c.lease_by.is_not(None), task.c.state == DUE)
-    return conn.execute(query.values(lease_by=None, due_at=now)).rowcount
+    return conn.execute(query.values(lease_by=None, due_at=now, tries=task.c.tries - 1)).rowcount
 
 
 def drop(conn: sa.Connection, kind: str, key: int) -> None:
     """Takes a task back before it was claimed; one that is being worked on finds out by itself."""
-    conn.execute(task.delete().where(task.c.kind == kind, task.c.key == key, task.c.lease_by.is_(None)))
+    _DROP.run(conn, kind=kind, key=key)
+
+
+_DROP = Statement(task.delete().where(by(task.c.kind, "kind"), by(task.c.key, "key"), task.c.lease_by.is_(None)))
 
 
 def next_due(conn: sa.Connection, *, avoid: Collection[str] = ()) -> datetime | None:
     """When the next task is due of a destination that is not in `avoid`; None when there is none."""
-    query = sa.select(task.c.due_at).where(task.c.state == DUE)
-    if avoid:
-        query = query.where(task.c.destination.not_in(sorted(avoid)))
-    return conn.execute(query.order_by(task.c.due_at).limit(1)).scalar_one_or_none()
+    due_at: datetime | None = _NEXT_DUE.value(conn, avoid=sorted(avoid))
+    return due_at
 
 
 def any_due(conn: sa.Connection, now: datetime, *, avoid: Collection[str] = ()) -> bool:

@@ -120,7 +120,7 @@ display_name = "Acme"
 [delivery]
 channels = [{{ channel = "telegram", wait = "0s" }}, {{ channel = "sms", wait = "0s" }}, {{ channel = "email" }}]
 [payments]
-poll = ["1s", "2s", "5s"]
+poll = ["2s", "10s", "1m", "10m"]
 [channels.sms]
 account_sid = "{self.twilio.account_sid}"
 auth_token = {{ env = "SMS_TOKEN" }}

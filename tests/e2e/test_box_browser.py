@@ -236,6 +236,15 @@ async def test_ana_answers_and_the_page_comes_again_as_it_was(desk: Desk) -> Non
     await expect(desk.row(number)).to_be_visible()
 
 
+async def test_a_box_that_stops_says_so(browser: Browser) -> None:
+    page = await browser.new_page()
+    async with Box(running, history=False) as box:
+        await page.goto(f"{box.url}/?lang=ro")
+        await expect(page.locator("body[data-live]")).to_be_visible()
+
+    await expect(page.get_by_role("alert").first).to_contain_text("Demonstrația s-a oprit")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_it_is_accessible_and_fits_every_screen(desk: Desk, scheme: str) -> None:
     await desk.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]

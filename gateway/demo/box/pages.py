@@ -19,7 +19,7 @@ from aiohttp import web
 
 from gateway import __version__
 from gateway.demo.box.billers import PAGES
-from gateway.demo.box.drafts import ANA, CHANNELS, LOCALES, Draft, DraftFault, as_curl, request_body
+from gateway.demo.box.drafts import ANA, LOCALES, Draft, DraftFault, as_curl, request_body
 from gateway.demo.box.feed import Feed, Json
 from gateway.demo.box.houses import House
 
@@ -88,9 +88,6 @@ class Pages:
         told = {
             "lang": lang,
             "texts": texts["page"],
-            "gateway": self._gateway_url,
-            "channels": CHANNELS,
-            "person": {"name": ANA.name, "phone": ANA.phone, "email": ANA.email},
             "billers": {slug: {"name": house.biller.name} for slug, house in self._houses.items()},
         }
         html = self._environment.get_template("index.html").render(

@@ -70,6 +70,7 @@ const draw = {
       src: `/mails/${item.biller}/${encodeURIComponent(item.id.slice(item.biller.length + 1))}`,
       sandbox: "allow-same-origin allow-popups allow-popups-to-escape-sandbox",
       scrolling: "no",
+      loading: "lazy",
     });
     const letter = h("article", { class: "letter theirs", data: { id: item.id } },
       who(item), h("h4", {}, item.subject), h("div", { class: "paper" }, frame));

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
@@ -18,6 +19,7 @@ from gateway.services.shapes import Json, event_json, invoice_json
 
 TAG = "Events"
 HEARTBEAT_S = 15.0
+LONGEST_S = 3600.0  # then the client comes again, and its key is looked at again
 
 
 @operation(
@@ -62,7 +64,9 @@ async def read_events(call: Call[None, queries.EventQuery]) -> Answer:
     },
 )
 async def stream_events(call: Call[None, queries.StreamQuery]) -> Stream:
-    """A comment is sent every 15 seconds while nothing happens. Reconnect with `Last-Event-ID` and you miss nothing."""
+    """A comment is sent every 15 seconds while nothing happens. The stream ends after an hour, or when we restart: reconnect with
+    `Last-Event-ID` and you miss nothing.
+    """
     last_id = call.headers.get("Last-Event-ID")
     after = call.query.after if last_id is None else int(last_id)
     return Stream(_chunks(call, after))
@@ -70,9 +74,13 @@ async def stream_events(call: Call[None, queries.StreamQuery]) -> Stream:
 
 async def _chunks(call: Call[None, queries.StreamQuery], after: int | None) -> AsyncGenerator[bytes]:
     yield b": following\n\n"
+    clock = asyncio.get_running_loop().time
+    ends_at = clock() + LONGEST_S
     async with aclosing(event_log.follow(call.context, call.biller, after, idle_s=HEARTBEAT_S)) as pages:
         async for page in pages:
             yield b": nothing new\n\n" if page is None else b"".join(map(_chunk, _shown(call, page)))
+            if clock() >= ends_at:
+                return
 
 
 def _chunk(event: Json) -> bytes:

@@ -169,7 +169,7 @@ Locale = Annotated[
     StringConstraints(max_length=35, pattern=_LOCALE),
     checked_by(contacts.normalise_locale, "not_a_locale"),
     Field(
-        description="BCP 47. Messages are in Romanian or English; any other language falls back to the biller's.",
+        description="BCP 47. Messages are in Romanian or English; any other language gets English.",
         examples=["ro"],
     ),
 ]

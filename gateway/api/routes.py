@@ -54,9 +54,8 @@ A key has the scopes `read`, `write` or both.
 **Money** is a decimal string with the decimals of its currency, never a number: `{"value": "123.45", "currency": "RON"}`.
 **Instants** are RFC 3339 in UTC and end in `_at`; **days** are `2026-11-23` and end in `_on`.
 
-**Repeating is safe.** An invoice is known by your number for it, money received elsewhere by source and reference, and any
-`POST` with an `Idempotency-Key` by that key, for good. The same again gives the same answer; something else is a 409 that names
-what differs.
+**Repeating is safe.** An invoice is known by your number for it, money received elsewhere by source and reference, and both
+also by an `Idempotency-Key`, for good. The same again gives the same answer; something else is a 409 that names what differs.
 
 **Refusals** are RFC 9457 problems: `type` is stable, `errors` names each field by its path.
 

@@ -136,6 +136,13 @@ async def test_a_quiet_stream_is_kept_alive(edge: Api, monkeypatch: pytest.Monke
     stream.response.close()
 
 
+async def test_a_stream_does_not_outlive_its_key_for_long(edge: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "HEARTBEAT_S", 0.01)
+    monkeypatch.setattr(events, "LONGEST_S", 0.0)
+    stream = await follow(edge)
+    assert await stream.response.content.read() == b": nothing new\n\n"
+
+
 async def test_a_shutdown_ends_the_streams(edge: Api) -> None:
     stream = await follow(edge)
     await asyncio.wait_for(edge.client.server.close(), 5)

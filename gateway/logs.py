@@ -17,6 +17,7 @@ from typing import TextIO
 
 import orjson
 import structlog
+from aiohttp.http_exceptions import HttpProcessingError
 from structlog.stdlib import ProcessorFormatter
 from structlog.typing import EventDict, Processor, WrappedLogger
 
@@ -62,6 +63,8 @@ def configure(level: str = "info", *, json: bool | None = None, stream: TextIO |
     root.setLevel(number)
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(number, logging.WARNING))
+    wire = logging.getLogger("aiohttp.server")
+    wire.filters = [one for one in wire.filters if not isinstance(one, _Garbage)] + [_Garbage()]
     logging.captureWarnings(True)
 
 
@@ -72,6 +75,18 @@ def correlated(correlation_id: str | None = None) -> Iterator[str]:
         correlation_id = secrets.token_hex(8)
     with structlog.contextvars.bound_contextvars(correlation_id=correlation_id):
         yield correlation_id
+
+
+class _Garbage(logging.Filter):
+    """Bytes that are no HTTP come to every open port: no fault of ours, and nobody knows what is in them."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if not isinstance(error, HttpProcessingError):
+            return True
+        record.msg, record.args, record.exc_info = "http.garbage", (), None
+        record.levelno, record.levelname = logging.DEBUG, "DEBUG"
+        return logging.getLogger(record.name).isEnabledFor(logging.DEBUG)
 
 
 class _Handler(logging.StreamHandler[TextIO]):

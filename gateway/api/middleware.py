@@ -209,13 +209,15 @@ async def _body(request: web.Request, operation: Operation, limits: Limits) -> B
 
 @asynccontextmanager
 async def receiving(timeout_s: float) -> AsyncIterator[None]:
-    """Around the reading of a body: one that does not come in time, or is not encoded as it says, is refused."""
+    """Around the reading of a body or a form: one that does not come in time, or is not what its headers say, is refused."""
     try:
         async with asyncio.timeout(timeout_s):
             yield
     except TimeoutError:
         raise Refusal(errors.TOO_SLOW, f"The body did not arrive in {timeout_s:g} s.") from None
-    except (web.RequestPayloadError, HttpProcessingError):
+    except ConnectionError:  # nobody hears it; it is no fault of ours either
+        raise Refusal(errors.BAD_REQUEST, "The connection ended before the body did.") from None
+    except (web.RequestPayloadError, HttpProcessingError, ValueError, LookupError):  # aiohttp's, of a form
         raise Refusal(errors.BAD_REQUEST, "The body is not encoded as its headers say.") from None
 
 

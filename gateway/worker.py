@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -50,23 +51,16 @@ async def _deliver(ctx: Context, task: Task, last_try: bool) -> datetime | None:
     return None
 
 
-async def _fall_back(ctx: Context, task: Task, last_try: bool) -> datetime | None:
-    return await messaging.fall_back(ctx, task.key)
+def _once(service: Callable[[Context, int], Awaitable[None]]) -> Handler:
+    async def handle(ctx: Context, task: Task, last_try: bool) -> None:
+        await service(ctx, task.key)
 
-
-async def _revise(ctx: Context, task: Task, last_try: bool) -> datetime | None:
-    await messaging.revise(ctx, task.key)
-    return None
+    return handle
 
 
 async def _poll(ctx: Context, task: Task, last_try: bool) -> datetime | None:
     wait = await attempts.poll(ctx, task.key)
     return None if wait is None else ctx.clock.now() + wait
-
-
-async def _close(ctx: Context, task: Task, last_try: bool) -> datetime | None:
-    await attempts.close(ctx, task.key)
-    return None
 
 
 async def _apply_inbox(ctx: Context, task: Task, last_try: bool) -> datetime | None:
@@ -86,10 +80,10 @@ async def _push_one(ctx: Context, task: Task, last_try: bool) -> datetime | None
 MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
 KINDS: Mapping[str, Kind] = {
     plans.DELIVER: Kind(_deliver, (10, 30, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR)),
-    plans.FALL_BACK: Kind(_fall_back, (10, MINUTE, 10 * MINUTE)),
-    plans.REVISE: Kind(_revise, (5, 30, 5 * MINUTE, 30 * MINUTE)),
+    plans.FALL_BACK: Kind(_once(messaging.fall_back), (10, MINUTE, 10 * MINUTE)),
+    plans.REVISE: Kind(_once(messaging.revise), (5, 30, 5 * MINUTE, 30 * MINUTE)),
     attempts.POLL: Kind(_poll, (10, 20, MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR), endless=True),
-    closing.CLOSE: Kind(_close, (5, 30, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 6 * HOUR)),
+    closing.CLOSE: Kind(_once(attempts.close), (5, 30, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 6 * HOUR)),
     attempts.APPLY_INBOX: Kind(
         _apply_inbox, (1, 2, 5, 15, MINUTE, 5 * MINUTE, 30 * MINUTE, HOUR, 6 * HOUR, DAY, DAY, DAY)
     ),
@@ -117,7 +111,9 @@ class Worker:
         self._capacity = capacity
         self._destinations = Destinations(self._limits)
         self._running: set[asyncio.Task[None]] = set()
+        self._waiting: dict[str, deque[Task]] = {}  # claimed, and their destination has no room yet
         self._finished: list[Task] = []
+        self._begun = 0
         self._changed = asyncio.Event()
         self._stopping = False
 
@@ -148,103 +144,142 @@ class Worker:
         self._changed.set()
 
     async def drain(self) -> int:
-        """Does all that is due now and all that it causes, then returns how many tasks were done; for tests and tools."""
-        total = 0
+        """Does all that is due now and all that it causes, then returns how many tasks were done; for tests and tools.
+
+        What a destination's limits do not let begin at this instant is given back.
+        """
+        before = self._begun
         while True:
-            claimed = await self._claim()
-            if not claimed and not self._running:
+            begun = self._begun
+            await self._claim()
+            if self._begun == begun and not self._running:
                 await self._acknowledge()
                 if not await self._due_now():
-                    return total
-            total += len(claimed)
+                    break
             if self._running:
                 await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
             await self._acknowledge()
+        await self._put_back(lambda task: True)
+        return self._begun - before
 
     async def _due_now(self) -> bool:
         now = self.ctx.clock.now()
-        blocked = self._destinations.blocked(now.timestamp())
-        return await self.ctx.db.read(lambda conn: outbox.any_due(conn, now, avoid=blocked))
+        avoid = self._avoided(now)
+        return await self.ctx.db.read(lambda conn: outbox.any_due(conn, now, avoid=avoid))
 
     async def _round(self) -> None:
         self._changed.clear()
         claimed = await self._claim()
         await self._acknowledge()
-        if (len(claimed) < CLAIM or len(self._running) >= self._capacity) and not self._finished:
-            await self._pause(await self._wake_at(bool(claimed)))
+        if claimed < CLAIM and not self._finished:
+            await self._pause(await self._wake_at(busy=bool(claimed)))
 
-    async def _wake_at(self, busy: bool) -> datetime:
-        """When there is something to do without being told: the next due task of a destination that is open then."""
+    async def _wake_at(self, *, busy: bool) -> datetime:
+        """When there is something to do without being told: a task is due, or a destination is open again."""
         now = self.ctx.clock.now()
+        at = now + IDLE
         if busy:
-            return now + timedelta(seconds=1)  # the running ones will wake us sooner
-        blocked = self._destinations.blocked(now.timestamp())
-        due_at = await self.ctx.db.read(lambda conn: outbox.next_due(conn, avoid=blocked))
+            at = now + timedelta(seconds=1)  # the running ones will wake us sooner
+        elif self._room():
+            avoid = self._avoided(now)
+            due_at = await self.ctx.db.read(lambda conn: outbox.next_due(conn, avoid=avoid))
+            at = min(due_at or at, at)
         opens_at = self._destinations.opens_at(now.timestamp())
-        at = min(due_at or now + IDLE, now + IDLE)
         if opens_at is not None and opens_at < at.timestamp():
             at = now + timedelta(seconds=max(0.005, opens_at - now.timestamp()))
         return at
 
-    async def _claim(self) -> list[Task]:
+    def _room(self) -> int:
+        """How many more tasks may be held at once."""
+        return self._capacity - len(self._running) - sum(map(len, self._waiting.values()))
+
+    def _avoided(self, now: datetime) -> set[str]:
+        """The destinations of which nothing is claimed: those without room, and those of which enough waits here."""
+        return self._destinations.blocked(now.timestamp()) | self._waiting.keys()
+
+    async def _claim(self) -> int:
+        """Begins what there is room for; gives how many tasks were claimed for it."""
+        if self._stopping:
+            return 0
         now = self.ctx.clock.now()
-        room = min(CLAIM, self._capacity - len(self._running))
-        if room <= 0 or self._stopping:
-            return []
-        blocked = self._destinations.blocked(now.timestamp())
+        for destination in list(self._waiting):
+            waiting = self._waiting[destination]
+            while waiting and self._destinations.started(destination, now.timestamp()):
+                self._begin(waiting.popleft())
+            if not waiting:
+                del self._waiting[destination]
+        await self._put_back(lambda task: task.due_at - now < WORK)
+        room, avoid = min(CLAIM, self._room()), self._avoided(now)
+        if room <= 0:
+            return 0
         claimed = await self.ctx.db.write(
-            lambda conn: outbox.claim(conn, self.name, now, now + LEASE, room, avoid=blocked)
+            lambda conn: outbox.claim(conn, self.name, now, now + LEASE, room, avoid=avoid)
         )
-        put_back = []
         for task in claimed:
-            if task.destination and not self._destinations.started(task.destination, now.timestamp()):
-                put_back.append(task)
-            else:
-                work = asyncio.create_task(self._work(task), name=f"{task.kind}:{task.key}")
-                self._running.add(work)
-                work.add_done_callback(self._ended)
-        if put_back:  # more of one destination was due than it has room for: it is avoided from the next claim on
-            await self.ctx.db.write(lambda conn: outbox.put_back(conn, put_back))
-        return [task for task in claimed if task not in put_back] if put_back else claimed
+            if not task.destination or self._destinations.started(task.destination, now.timestamp()):
+                self._begin(task)
+            else:  # more of one destination was due than it has room for; the others go on
+                self._waiting.setdefault(task.destination, deque()).append(task)
+        return len(claimed)
+
+    def _begin(self, task: Task) -> None:
+        self._begun += 1
+        work = asyncio.create_task(self._work(task), name=f"{task.kind}:{task.key}")
+        self._running.add(work)
+        work.add_done_callback(self._ended)
+
+    async def _put_back(self, which: Callable[[Task], bool]) -> None:
+        """Gives back what waits here for its destination: all, or what there is no time left for before its lease ends."""
+        back = [task for waiting in self._waiting.values() for task in waiting if which(task)]
+        if back:
+            await self.ctx.db.write(lambda conn: outbox.put_back(conn, back))
+            left = {name: deque(t for t in waiting if not which(t)) for name, waiting in self._waiting.items()}
+            self._waiting = {name: waiting for name, waiting in left.items() if waiting}
 
     def _ended(self, work: asyncio.Task[None]) -> None:
         self._running.discard(work)
         self._changed.set()
 
     async def _work(self, task: Task) -> None:
-        kind = self._kinds.get(task.kind)
-        ended, pause_s = Ended.ANSWERED, None
+        ended, pause_s = Ended.ABANDONED, None
         try:
-            if kind is None:
-                await self._give_back(task, (), "no such kind of task")
-                return
-            last_try = not kind.endless and task.tries > len(kind.pauses_s)
-            async with asyncio.timeout(WORK.total_seconds()):
-                resume_at = await kind.handle(self.ctx, task, last_try)
-            if resume_at is None:
-                self._finished.append(task)
-            else:
-                await self.ctx.db.write(lambda conn: outbox.resume(conn, task, resume_at))
-        except asyncio.CancelledError:
-            ended = Ended.ABANDONED
-            raise
-        except RetryLater as error:
-            ended, pause_s = Ended.VENDOR_DOWN, error.after_s
-            if task.kind == attempts.APPLY_INBOX:
-                ended = Ended.ABANDONED  # nobody was asked
-            await self._give_back(task, kind.pauses_s if kind else (), str(error), error.after_s)
-        except StoreUnavailable:
-            ended = Ended.ABANDONED  # the lease brings it back
-        except TimeoutError:
-            ended = Ended.VENDOR_DOWN
-            await self._give_back(task, kind.pauses_s if kind else (), "it took too long")
-        except Exception as error:
-            ended = Ended.ABANDONED
-            log.exception("task.failed", kind=task.kind, key=task.key, tries=task.tries)
-            await self._give_back(task, kind.pauses_s if kind else (), f"{type(error).__name__}: {error}"[:500])
+            ended, pause_s = await self._do(task)
+        except StoreUnavailable as error:  # the lease brings it back
+            log.warning("task.store_unavailable", kind=task.kind, key=task.key, reason=str(error))
+        except Exception:
+            log.exception("task.not_acknowledged", kind=task.kind, key=task.key, tries=task.tries)
         finally:
             if task.destination:
                 self._destinations.finished(task.destination, ended, self.ctx.clock.now().timestamp(), pause_s=pause_s)
+
+    async def _do(self, task: Task) -> tuple[Ended, float | None]:
+        """Does a task and acknowledges it; what that says of its destination, and the quiet that the vendor asked for."""
+        kind = self._kinds.get(task.kind)
+        if kind is None:
+            await self._give_back(task, (), "no such kind of task")
+            return Ended.ABANDONED, None
+        last_try = not kind.endless and task.tries > len(kind.pauses_s)
+        try:
+            async with asyncio.timeout(WORK.total_seconds()):
+                resume_at = await kind.handle(self.ctx, task, last_try)
+        except RetryLater as error:
+            await self._give_back(task, kind.pauses_s, str(error), error.after_s)
+            asked = task.kind != attempts.APPLY_INBOX
+            return (Ended.VENDOR_DOWN if asked else Ended.ABANDONED), error.after_s
+        except TimeoutError:
+            await self._give_back(task, kind.pauses_s, "it took too long")
+            return Ended.VENDOR_DOWN, None
+        except StoreUnavailable:
+            raise
+        except Exception as error:
+            log.exception("task.failed", kind=task.kind, key=task.key, tries=task.tries)
+            await self._give_back(task, kind.pauses_s, f"{type(error).__name__}: {error}"[:500])
+            return Ended.ABANDONED, None
+        if resume_at is None:
+            self._finished.append(task)
+        else:
+            await self.ctx.db.write(lambda conn: outbox.resume(conn, task, resume_at))
+        return Ended.ANSWERED, None
 
     async def _give_back(self, task: Task, pauses_s: Sequence[float], error: str, after_s: float | None = None) -> None:
         kind = self._kinds.get(task.kind)
@@ -261,7 +296,11 @@ class Worker:
         if self._finished:
             finished, self._finished = self._finished, []
             now = self.ctx.clock.now()
-            await self.ctx.db.write(lambda conn: outbox.done_all(conn, finished, now))
+            try:
+                await self.ctx.db.write(lambda conn: outbox.done_all(conn, finished, now))
+            except StoreUnavailable:
+                self._finished += finished
+                raise
 
     async def _pause(self, at: datetime) -> None:
         sleeping = asyncio.create_task(self.ctx.clock.sleep_until(at))
@@ -283,8 +322,10 @@ class Worker:
         with self.ctx.db.signals.listen("watch:*") as listener:
             while True:
                 for topic in await listener.wait():
-                    with contextlib.suppress(StoreUnavailable):
+                    try:
                         await attempts.watched(self.ctx, int(topic.partition(":")[2]))
+                    except Exception as error:  # one page's must not end all pages'
+                        log.warning("worker.not_watched", topic=topic, reason=str(error))
 
     async def _finish(self) -> None:
         """Lets what is under way end for a while, then gives back what is left."""

@@ -63,7 +63,7 @@ _UPSERT_ACCOUNT = new_or_update(account, ("kind", "name"), _SETTINGS, account.c.
 def remember_once(conn: sa.Connection, key: str, value: str) -> str:
     """The value first written under `key`, which is `value` when there was none."""
     row = {"key": key, "value": value}
-    conn.execute(_REMEMBER.on(conn), row)
+    _REMEMBER.rows(conn, **row)
     return str(conn.execute(sa.select(meta.c.value).where(meta.c.key == key)).scalar_one())
 
 
@@ -79,7 +79,7 @@ def by_slug(conn: sa.Connection, slug: str) -> BillerRow | None:
 def upsert_biller(conn: sa.Connection, slug: str, config: dict[str, Any], now: datetime) -> int:
     row = {"slug": slug, "config": config, "created_at": now, "updated_at": now}
     signals.emit(conn, signals.CONFIG)
-    biller_id: int = conn.execute(_UPSERT_BILLER.on(conn), row).scalar_one()
+    biller_id: int = _UPSERT_BILLER.value(conn, **row)
     return biller_id
 
 
@@ -93,7 +93,7 @@ def accounts(conn: sa.Connection, biller_id: int | None = None) -> list[AccountR
 
 def upsert_account(conn: sa.Connection, row: dict[str, Any]) -> int:
     signals.emit(conn, signals.CONFIG)
-    account_id: int = conn.execute(_UPSERT_ACCOUNT.on(conn), row).scalar_one()
+    account_id: int = _UPSERT_ACCOUNT.value(conn, **row)
     return account_id
 
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from gateway.domain.deliveries import ARRIVING, REVOCABLE, Delivery, DeliveryState, MessageKind, Step
 from gateway.store.schema import binding, delivery, start_token, suppression
-from gateway.store.statements import among, by, new_or_nothing
+from gateway.store.statements import Statement, among, by, new_or_nothing
 
 _COLUMNS = [delivery.c[name] for name in Delivery.__dataclass_fields__]
 
@@ -23,60 +23,60 @@ def _delivery(row: Sequence[Any]) -> Delivery:
 
 
 def insert(conn: sa.Connection, row: dict[str, Any]) -> int:
-    return int(conn.execute(_INSERT, row).scalar_one())
+    return int(_INSERT.value(conn, **row))
 
 
-_INSERT = delivery.insert().returning(delivery.c.id)
-_BY_ID = sa.select(*_COLUMNS).where(by(delivery.c.id, "id"))
-_BY_ID_LOCKED = _BY_ID.with_for_update()
-_OF_INVOICE = sa.select(*_COLUMNS).where(by(delivery.c.invoice_id, "invoice_id")).order_by(delivery.c.id)
-_BY_EXTERNAL = (
+_INSERT = Statement(delivery.insert().returning(delivery.c.id))
+_ONE = sa.select(*_COLUMNS).where(by(delivery.c.id, "id"))
+_BY_ID, _BY_ID_LOCKED = Statement(_ONE), Statement(_ONE.with_for_update())
+_ALL_OF = sa.select(*_COLUMNS).where(by(delivery.c.invoice_id, "invoice_id")).order_by(delivery.c.id)
+_OF_INVOICE = Statement(_ALL_OF)
+_ARRIVED = Statement(_ALL_OF.where(by(delivery.c.kind, "kind"), delivery.c.state.in_(ARRIVING)))
+_BY_EXTERNAL = Statement(
     sa.select(*_COLUMNS)
     .where(by(delivery.c.account_id, "account_id"), by(delivery.c.external_id, "external_id"))
     .order_by(delivery.c.id.desc())
     .limit(1)
 )
-_MOVE = delivery.update().where(by(delivery.c.id, "of_id"), among(delivery.c.state, "of_states"))
+_MOVE = Statement(delivery.update().where(by(delivery.c.id, "of_id"), among(delivery.c.state, "of_states")))
+_REVOKE = Statement(
+    delivery.update()
+    .where(by(delivery.c.invoice_id, "of_invoice"), among(delivery.c.kind, "of_kinds"), delivery.c.state.in_(REVOCABLE))
+    .returning(*_COLUMNS)
+)
 
 
 def get(conn: sa.Connection, delivery_id: int, *, lock: bool = False) -> Delivery | None:
-    row = conn.execute(_BY_ID_LOCKED if lock else _BY_ID, {"id": delivery_id}).first()
+    row = (_BY_ID_LOCKED if lock else _BY_ID).first(conn, id=delivery_id)
     return _delivery(row) if row else None
 
 
 def by_external_id(conn: sa.Connection, account_id: int, external_id: str) -> Delivery | None:
-    row = conn.execute(_BY_EXTERNAL, {"account_id": account_id, "external_id": external_id}).first()
+    row = _BY_EXTERNAL.first(conn, account_id=account_id, external_id=external_id)
     return _delivery(row) if row else None
 
 
 def of_invoice(conn: sa.Connection, invoice_id: int) -> list[Delivery]:
-    return [_delivery(row) for row in conn.execute(_OF_INVOICE, {"invoice_id": invoice_id})]
+    return [_delivery(row) for row in _OF_INVOICE.rows(conn, invoice_id=invoice_id)]
 
 
 def move(
     conn: sa.Connection, delivery_id: int, of: Collection[DeliveryState], to: DeliveryState, now: datetime, **also: Any
 ) -> bool:
     """Compare-and-set of the state; `also` are columns that change with it."""
-    values = {"of_id": delivery_id, "of_states": list(of), "state": to, "updated_at": now, **also}
-    return bool(conn.execute(_MOVE, values).rowcount)
+    return bool(_MOVE.run(conn, of_id=delivery_id, of_states=list(of), state=to, updated_at=now, **also))
 
 
 def revoke(conn: sa.Connection, invoice_id: int, kinds: Collection[MessageKind], now: datetime) -> list[Delivery]:
     """Takes back what is queued about the invoice; gives it as it is then."""
-    query = delivery.update().where(
-        delivery.c.invoice_id == invoice_id, delivery.c.kind.in_(kinds), delivery.c.state.in_(REVOCABLE)
-    )
-    values = {"state": DeliveryState.REVOKED, "updated_at": now}
-    revoked = [_delivery(row) for row in conn.execute(query.values(**values).returning(*_COLUMNS))]
-    return sorted(revoked, key=lambda one: one.id)
+    about = {"of_invoice": invoice_id, "of_kinds": list(kinds)}
+    rows = _REVOKE.rows(conn, **about, state=DeliveryState.REVOKED, updated_at=now)
+    return sorted(map(_delivery, rows), key=lambda one: one.id)
 
 
 def arrived(conn: sa.Connection, invoice_id: int, kind: MessageKind) -> list[Delivery]:
     """What the payer may be looking at: sent, delivered or read."""
-    query = sa.select(*_COLUMNS).where(
-        delivery.c.invoice_id == invoice_id, delivery.c.kind == kind, delivery.c.state.in_(ARRIVING)
-    )
-    return [_delivery(row) for row in conn.execute(query.order_by(delivery.c.id))]
+    return [_delivery(row) for row in _ARRIVED.rows(conn, invoice_id=invoice_id, kind=kind)]
 
 
 def has_kind(conn: sa.Connection, invoice_id: int, kind: MessageKind) -> bool:
@@ -87,13 +87,16 @@ def has_kind(conn: sa.Connection, invoice_id: int, kind: MessageKind) -> bool:
 def suppress(conn: sa.Connection, biller_id: int, channel: str, address: str, reason: str, now: datetime) -> bool:
     """Stops messages to an address on a channel. False: they were stopped already."""
     row = {"biller_id": biller_id, "channel": channel, "address": address, "reason": reason, "created_at": now}
-    return conn.execute(_SUPPRESS.on(conn), row).first() is not None
+    return _SUPPRESS.first(conn, **row) is not None
 
 
 _SUPPRESS = new_or_nothing(suppression, ("biller_id", "channel", "address"), suppression.c.id)
-_SUPPRESSED = sa.select(suppression.c.reason).where(
-    by(suppression.c.biller_id, "biller_id"), by(suppression.c.channel, "channel"), by(suppression.c.address, "address")
+_OF_ADDRESS = (
+    by(suppression.c.biller_id, "biller_id"),
+    by(suppression.c.channel, "channel"),
+    by(suppression.c.address, "address"),
 )
+_SUPPRESSED = Statement(sa.select(suppression.c.reason).where(*_OF_ADDRESS))
 
 
 def allow(conn: sa.Connection, biller_id: int, channel: str, address: str) -> bool:
@@ -105,13 +108,13 @@ def allow(conn: sa.Connection, biller_id: int, channel: str, address: str) -> bo
 
 def suppressed(conn: sa.Connection, biller_id: int, channel: str, address: str) -> str | None:
     """Why the address gets nothing on this channel; None when it does."""
-    who = {"biller_id": biller_id, "channel": channel, "address": address}
-    return conn.execute(_SUPPRESSED, who).scalar_one_or_none()
+    reason: str | None = _SUPPRESSED.value(conn, biller_id=biller_id, channel=channel, address=address)
+    return reason
 
 
 def bind(conn: sa.Connection, account_id: int, address: str, payer_id: int, now: datetime) -> bool:
     row = {"account_id": account_id, "address": address, "payer_id": payer_id, "created_at": now}
-    return conn.execute(_BIND.on(conn), row).first() is not None
+    return _BIND.first(conn, **row) is not None
 
 
 _BIND = new_or_nothing(binding, ("account_id", "address", "payer_id"), binding.c.id)

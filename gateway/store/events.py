@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from gateway.domain.events import NewEvent
 from gateway.store import outbox, signals
 from gateway.store.schema import biller, event, push_endpoint
-from gateway.store.statements import by
+from gateway.store.statements import Statement, among, by
 
 PUSH = "push"
 
@@ -35,10 +35,10 @@ class Event:
     occurred_at: datetime
 
 
-_LOCK = sa.select(biller.c.id).where(biller.c.id == sa.bindparam("biller_id")).with_for_update(key_share=True)
+_LOCK = Statement(sa.select(biller.c.id).where(by(biller.c.id, "biller_id")).with_for_update(key_share=True))
 _COLUMNS = [event.c[name] for name in Event.__dataclass_fields__]
 _mine = event.alias("mine")
-_APPEND = (
+_APPEND = Statement(
     event.insert()
     .values(
         biller_id=sa.bindparam("biller_id"),
@@ -61,8 +61,21 @@ _APPEND = (
     .return_defaults(supplemental_cols=[])
     .inline()
 )
-_ENDPOINTS = sa.select(push_endpoint.c.id).where(
-    push_endpoint.c.biller_id == sa.bindparam("biller_id"), push_endpoint.c.enabled
+_ENDPOINTS = Statement(
+    sa.select(push_endpoint.c.id).where(by(push_endpoint.c.biller_id, "biller_id"), push_endpoint.c.enabled)
+)
+_NEXT = (
+    sa.select(*_COLUMNS)
+    .where(by(event.c.biller_id, "biller_id"), event.c.biller_seq > sa.bindparam("seq"))
+    .order_by(event.c.biller_seq)
+    .limit(sa.bindparam("limit"))
+)
+_AFTER, _AFTER_OF = Statement(_NEXT), Statement(_NEXT.where(among(event.c.type, "types")))
+_LAST = Statement(
+    sa.select(sa.func.coalesce(sa.func.max(event.c.biller_seq), 0)).where(by(event.c.biller_id, "biller_id"))
+)
+_LAST_OF_INVOICE = Statement(
+    sa.select(sa.func.coalesce(sa.func.max(event.c.invoice_seq), 0)).where(by(event.c.invoice_id, "invoice_id"))
 )
 
 
@@ -84,32 +97,21 @@ def append(
     if not rows:
         return
     if conn.dialect.name == "postgresql":
-        conn.execute(_LOCK, {"biller_id": biller_id})
+        _LOCK.rows(conn, biller_id=biller_id)
     for row in rows:
-        conn.execute(_APPEND, row)
-    for endpoint_id in conn.execute(_ENDPOINTS, {"biller_id": biller_id}).scalars().all():
+        _APPEND.run(conn, **row)
+    for (endpoint_id,) in _ENDPOINTS.rows(conn, biller_id=biller_id):
         outbox.poke(conn, PUSH, endpoint_id, f"push:{endpoint_id}", now, now)
     signals.emit(conn, f"biller:{biller_id}")
     if invoice_id is not None:
         signals.emit(conn, f"invoice:{invoice_id}")
 
 
-def after(
-    conn: sa.Connection,
-    biller_id: int,
-    seq: int,
-    limit: int,
-    *,
-    types: Sequence[str] = (),
-    since: datetime | None = None,
-) -> list[Event]:
-    """The biller's next events after `seq`, in order."""
-    query = sa.select(*_COLUMNS).where(event.c.biller_id == biller_id, event.c.biller_seq > seq)
-    if types:
-        query = query.where(event.c.type.in_(types))
-    if since is not None:
-        query = query.where(event.c.occurred_at >= since)
-    return [Event(*row) for row in conn.execute(query.order_by(event.c.biller_seq).limit(limit))]
+def after(conn: sa.Connection, biller_id: int, seq: int, limit: int, *, types: Sequence[str] = ()) -> list[Event]:
+    """The biller's next events after `seq`, in order; only those of `types`, when there are any."""
+    found = {"biller_id": biller_id, "seq": seq, "limit": limit}
+    rows = _AFTER_OF.rows(conn, **found, types=types) if types else _AFTER.rows(conn, **found)
+    return [Event(*row) for row in rows]
 
 
 def of_invoice(conn: sa.Connection, invoice_id: int, after_seq: int = 0, limit: int = 1000) -> list[Event]:
@@ -130,11 +132,7 @@ def get(conn: sa.Connection, event_id: int) -> Event | None:
 
 def last_seq(conn: sa.Connection, biller_id: int) -> int:
     """The biller's newest number; 0 when nothing has happened."""
-    return int(
-        conn.execute(
-            sa.select(sa.func.coalesce(sa.func.max(event.c.biller_seq), 0)).where(event.c.biller_id == biller_id)
-        ).scalar_one()
-    )
+    return int(_LAST.value(conn, biller_id=biller_id))
 
 
 def count_since(conn: sa.Connection, biller_id: int, first_seq: int, types: Sequence[str]) -> int:
@@ -144,9 +142,4 @@ def count_since(conn: sa.Connection, biller_id: int, first_seq: int, types: Sequ
 
 
 def last_invoice_seq(conn: sa.Connection, invoice_id: int) -> int:
-    return int(conn.execute(_LAST_OF_INVOICE, {"invoice_id": invoice_id}).scalar_one())
-
-
-_LAST_OF_INVOICE = sa.select(sa.func.coalesce(sa.func.max(event.c.invoice_seq), 0)).where(
-    by(event.c.invoice_id, "invoice_id")
-)
+    return int(_LAST_OF_INVOICE.value(conn, invoice_id=invoice_id))

@@ -41,7 +41,7 @@ def keep(conn: sa.Connection, account: str, event_id: str, raw: Raw, now: dateti
         "body": raw.body,
         "received_at": now,
     }
-    inserted: int | None = conn.execute(_KEEP.on(conn), row).scalar_one_or_none()
+    inserted: int | None = _KEEP.value(conn, **row)
     return inserted
 
 

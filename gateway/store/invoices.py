@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from gateway.domain.invoices import Invoice, InvoiceStatus
 from gateway.store.schema import idempotency, invoice, payer
-from gateway.store.statements import by, new_or_nothing, new_or_update
+from gateway.store.statements import Statement, by, new_or_nothing, new_or_update
 
 INVOICE_COLUMNS = [invoice.c[name] for name in Invoice.__dataclass_fields__]
 
@@ -41,45 +41,48 @@ def invoice_of(row: Sequence[Any]) -> Invoice:
     return Invoice(*values)
 
 
-def upsert_payer(conn: sa.Connection, biller_id: int, fields: dict[str, Any], now: datetime) -> int:
-    """The payer of this reference with these contact points; an older row takes the newer ones."""
+def upsert_payer(conn: sa.Connection, biller_id: int, fields: dict[str, Any], now: datetime) -> Payer:
+    """The payer of this reference with these contact points; an older row takes the newer ones, and keeps a chat that it bound."""
     row = fields | {"biller_id": biller_id, "created_at": now, "updated_at": now}
-    payer_id: int = conn.execute(_UPSERT_PAYER.on(conn), row).scalar_one()
-    return payer_id
+    (stored,) = _UPSERT_PAYER.rows(conn, **row)
+    return Payer(*stored)
 
 
 _CONTACTS = ("name", "email", "phone", "locale", "time_zone", "updated_at")
 _CHATS = ("telegram", "whatsapp")  # a chat is bound by the payer, and the biller need not know of it
-_UPSERT_PAYER = new_or_update(payer, ("biller_id", "reference"), _CONTACTS, payer.c.id, unless_null=_CHATS)
+_UPSERT_PAYER = new_or_update(payer, ("biller_id", "reference"), _CONTACTS, *PAYER_COLUMNS, unless_null=_CHATS)
 
 
 def insert(conn: sa.Connection, row: dict[str, Any]) -> int | None:
     """A new invoice's id; None when the biller already has that number."""
-    invoice_id: int | None = conn.execute(_INSERT.on(conn), row).scalar_one_or_none()
+    invoice_id: int | None = _INSERT.value(conn, **row)
     return invoice_id
 
 
 _INSERT = new_or_nothing(invoice, ("biller_id", "number"), invoice.c.id)
-_BY_ID = sa.select(*INVOICE_COLUMNS).where(by(invoice.c.id, "id"))
-_BY_ID_LOCKED = _BY_ID.with_for_update()
-_BY_NUMBER = sa.select(*INVOICE_COLUMNS).where(by(invoice.c.biller_id, "biller_id"), by(invoice.c.number, "number"))
-_PAYER = sa.select(*PAYER_COLUMNS).where(by(payer.c.id, "id"))
+_ONE = sa.select(*INVOICE_COLUMNS).where(by(invoice.c.id, "id"))
+_BY_ID, _BY_ID_LOCKED = Statement(_ONE), Statement(_ONE.with_for_update())
+_BY_NUMBER = Statement(
+    sa.select(*INVOICE_COLUMNS).where(by(invoice.c.biller_id, "biller_id"), by(invoice.c.number, "number"))
+)
+_PAYER = Statement(sa.select(*PAYER_COLUMNS).where(by(payer.c.id, "id")))
 
 
 def get(conn: sa.Connection, invoice_id: int, *, biller_id: int | None = None, lock: bool = False) -> Invoice | None:
     """The invoice, locked until the end of the transaction when `lock` (on SQLite every writer is alone anyway)."""
-    row = conn.execute(_BY_ID_LOCKED if lock else _BY_ID, {"id": invoice_id}).first()
+    row = (_BY_ID_LOCKED if lock else _BY_ID).first(conn, id=invoice_id)
     found = invoice_of(row) if row else None
     return found if found is None or biller_id in (None, found.biller_id) else None
 
 
 def by_number(conn: sa.Connection, biller_id: int, number: str) -> Invoice | None:
-    row = conn.execute(_BY_NUMBER, {"biller_id": biller_id, "number": number}).first()
+    row = _BY_NUMBER.first(conn, biller_id=biller_id, number=number)
     return invoice_of(row) if row else None
 
 
 def get_payer(conn: sa.Connection, payer_id: int) -> Payer:
-    return Payer(*conn.execute(_PAYER, {"id": payer_id}).one())
+    (row,) = _PAYER.rows(conn, id=payer_id)
+    return Payer(*row)
 
 
 def payers_at(conn: sa.Connection, biller_id: int, column: str, address: str) -> list[Payer]:
@@ -164,13 +167,20 @@ class Remembered:
 
 def remembered(conn: sa.Connection, biller_id: int, key: str) -> Remembered | None:
     """What an Idempotency-Key was used for before; kept for good."""
-    query = sa.select(*[idempotency.c[name] for name in Remembered.__dataclass_fields__])
-    row = conn.execute(query.where(idempotency.c.biller_id == biller_id, idempotency.c.key == key)).first()
+    row = _REMEMBERED.first(conn, biller_id=biller_id, key=key)
     return Remembered(*row) if row else None
+
+
+_REMEMBERED = Statement(
+    sa.select(*[idempotency.c[name] for name in Remembered.__dataclass_fields__]).where(
+        by(idempotency.c.biller_id, "biller_id"), by(idempotency.c.key, "key")
+    )
+)
+_REMEMBER = Statement(idempotency.insert().inline())
 
 
 def remember(conn: sa.Connection, biller_id: int, key: str, what: Remembered, now: datetime) -> None:
     """Raises IntegrityError when another transaction used the key first; the caller's is then run again and finds it."""
     row = {"biller_id": biller_id, "key": key, "created_at": now}
     row |= {name: getattr(what, name) for name in Remembered.__dataclass_fields__}
-    conn.execute(idempotency.insert().inline(), row)
+    _REMEMBER.run(conn, **row)

@@ -12,25 +12,61 @@ import sqlalchemy as sa
 from gateway.domain.invoices import Invoice
 from gateway.domain.payments import OPEN, Applied, Attempt, AttemptStatus, Credit, RefundDue
 from gateway.store.schema import invoice, payment_attempt, payment_update, refund
-from gateway.store.statements import by
+from gateway.store.statements import Statement, among, by
 
 _COLUMNS = [payment_attempt.c[name] for name in Attempt.__dataclass_fields__]
 
 
-_BY_ID = sa.select(*_COLUMNS).where(by(payment_attempt.c.id, "id"))
-_BY_ID_LOCKED = _BY_ID.with_for_update()
-_OF_INVOICE = sa.select(*_COLUMNS).where(by(payment_attempt.c.invoice_id, "invoice_id")).order_by(payment_attempt.c.id)
-_OF_ACCOUNT = sa.select(*_COLUMNS).where(by(payment_attempt.c.account_id, "account_id"))
-_BY_EXTERNAL = _OF_ACCOUNT.where(by(payment_attempt.c.external_id, "external_id"))
-_BY_REFERENCE = _OF_ACCOUNT.where(by(payment_attempt.c.reference, "reference")).order_by(payment_attempt.c.id)
-_WRITE = payment_attempt.update().where(
-    by(payment_attempt.c.id, "was_id"),
-    by(payment_attempt.c.status, "was_status"),
-    by(payment_attempt.c.received_minor, "was_received"),
-    by(payment_attempt.c.reversed_minor, "was_reversed"),
+_ONE = sa.select(*_COLUMNS).where(by(payment_attempt.c.id, "id"))
+_BY_ID, _BY_ID_LOCKED = Statement(_ONE), Statement(_ONE.with_for_update())
+_OF_INVOICE = Statement(
+    sa.select(*_COLUMNS).where(by(payment_attempt.c.invoice_id, "invoice_id")).order_by(payment_attempt.c.id)
 )
-_CREDIT = invoice.update().where(
-    by(invoice.c.id, "was_id"), by(invoice.c.status, "was_status"), by(invoice.c.paid_minor, "was_paid")
+_OF_ACCOUNT = sa.select(*_COLUMNS).where(by(payment_attempt.c.account_id, "account_id"))
+_BY_EXTERNAL = Statement(_OF_ACCOUNT.where(by(payment_attempt.c.external_id, "external_id")))
+_BY_REFERENCE = Statement(
+    _OF_ACCOUNT.where(by(payment_attempt.c.reference, "reference")).order_by(payment_attempt.c.id)
+)
+_RESERVE = Statement(payment_attempt.insert().returning(payment_attempt.c.id))
+_CHANGE = Statement(payment_attempt.update().where(by(payment_attempt.c.id, "of_id")))
+_MOVE = Statement(
+    payment_attempt.update().where(by(payment_attempt.c.id, "of_id"), among(payment_attempt.c.status, "of_status"))
+)
+_OPENED = Statement(
+    payment_attempt.update()
+    .where(
+        by(payment_attempt.c.id, "of_id"),
+        sa.or_(payment_attempt.c.external_id.is_(None), by(payment_attempt.c.external_id, "of_external")),
+    )
+    .values(
+        status=sa.case(
+            (payment_attempt.c.status.in_((AttemptStatus.CREATED, AttemptStatus.UNKNOWN)), AttemptStatus.PENDING.value),
+            else_=payment_attempt.c.status,
+        )
+    )
+)
+_CLOSING = Statement(
+    payment_attempt.update()
+    .where(
+        by(payment_attempt.c.invoice_id, "of_invoice"),
+        payment_attempt.c.status.in_(OPEN),
+        payment_attempt.c.closing_at.is_(None),
+        payment_attempt.c.id != sa.bindparam("but", type_=payment_attempt.c.id.type),
+    )
+    .returning(*_COLUMNS)
+)
+_WRITE = Statement(
+    payment_attempt.update().where(
+        by(payment_attempt.c.id, "was_id"),
+        by(payment_attempt.c.status, "was_status"),
+        by(payment_attempt.c.received_minor, "was_received"),
+        by(payment_attempt.c.reversed_minor, "was_reversed"),
+    )
+)
+_CREDIT = Statement(
+    invoice.update().where(
+        by(invoice.c.id, "was_id"), by(invoice.c.status, "was_status"), by(invoice.c.paid_minor, "was_paid")
+    )
 )
 
 
@@ -42,45 +78,36 @@ def _attempt(row: Sequence[Any]) -> Attempt:
 
 def reserve(conn: sa.Connection, row: dict[str, Any]) -> int:
     """A new attempt in state CREATED; the provider has not been told yet."""
-    query = payment_attempt.insert().values(row | {"status": AttemptStatus.CREATED}).returning(payment_attempt.c.id)
-    return int(conn.execute(query).scalar_one())
+    return int(_RESERVE.value(conn, **row, status=AttemptStatus.CREATED))
 
 
 def name_attempt(conn: sa.Connection, attempt_id: int, reference: str) -> None:
-    conn.execute(payment_attempt.update().where(payment_attempt.c.id == attempt_id).values(reference=reference))
+    _CHANGE.run(conn, of_id=attempt_id, reference=reference)
 
 
 def get(conn: sa.Connection, attempt_id: int, *, lock: bool = False) -> Attempt | None:
-    row = conn.execute(_BY_ID_LOCKED if lock else _BY_ID, {"id": attempt_id}).first()
+    row = (_BY_ID_LOCKED if lock else _BY_ID).first(conn, id=attempt_id)
     return _attempt(row) if row else None
 
 
 def find(conn: sa.Connection, account_id: int, external_id: str, reference: str | None) -> Attempt | None:
     """The attempt an update speaks of: by the vendor's id, else by our reference."""
-    row = conn.execute(_BY_EXTERNAL, {"account_id": account_id, "external_id": external_id}).first()
+    row = _BY_EXTERNAL.first(conn, account_id=account_id, external_id=external_id)
     if row is None and reference is not None:
-        row = conn.execute(_BY_REFERENCE, {"account_id": account_id, "reference": reference}).first()
+        row = _BY_REFERENCE.first(conn, account_id=account_id, reference=reference)
     return _attempt(row) if row else None
 
 
 def of_invoice(conn: sa.Connection, invoice_id: int) -> list[Attempt]:
-    return [_attempt(row) for row in conn.execute(_OF_INVOICE, {"invoice_id": invoice_id})]
+    return [_attempt(row) for row in _OF_INVOICE.rows(conn, invoice_id=invoice_id)]
 
 
 def opened(
     conn: sa.Connection, attempt_id: int, external_id: str, redirect_url: str, expires_at: datetime, now: datetime
 ) -> bool:
     """The provider answered: PENDING with its id. A push that came first has moved the state already, which stays."""
-    pending = sa.case(
-        (payment_attempt.c.status.in_((AttemptStatus.CREATED, AttemptStatus.UNKNOWN)), AttemptStatus.PENDING.value),
-        else_=payment_attempt.c.status,
-    )
-    query = payment_attempt.update().where(
-        payment_attempt.c.id == attempt_id,
-        sa.or_(payment_attempt.c.external_id.is_(None), payment_attempt.c.external_id == external_id),
-    )
-    values = {"external_id": external_id, "redirect_url": redirect_url, "expires_at": expires_at}
-    return bool(conn.execute(query.values(**values, status=pending, updated_at=now)).rowcount)
+    values = {"external_id": external_id, "redirect_url": redirect_url, "expires_at": expires_at, "updated_at": now}
+    return bool(_OPENED.run(conn, of_id=attempt_id, of_external=external_id, **values))
 
 
 def adopt(conn: sa.Connection, attempt: Attempt, external_id: str) -> Attempt:
@@ -100,20 +127,13 @@ def move(
     reason: str | None = None,
 ) -> bool:
     """Compare-and-set of the state alone."""
-    query = payment_attempt.update().where(payment_attempt.c.id == attempt_id, payment_attempt.c.status.in_(of))
-    return bool(conn.execute(query.values(status=to, reason=reason, updated_at=now)).rowcount)
+    return bool(_MOVE.run(conn, of_id=attempt_id, of_status=list(of), status=to, reason=reason, updated_at=now))
 
 
 def closing(conn: sa.Connection, invoice_id: int, now: datetime, *, but: int | None = None) -> list[Attempt]:
     """Marks the invoice's open attempts (but one) as to be closed, and gives them."""
-    query = payment_attempt.update().where(
-        payment_attempt.c.invoice_id == invoice_id,
-        payment_attempt.c.status.in_(OPEN),
-        payment_attempt.c.closing_at.is_(None),
-    )
-    if but is not None:
-        query = query.where(payment_attempt.c.id != but)
-    return [_attempt(row) for row in conn.execute(query.values(closing_at=now).returning(*_COLUMNS))]
+    rows = _CLOSING.rows(conn, of_invoice=invoice_id, but=0 if but is None else but, closing_at=now)  # no id is 0
+    return [_attempt(row) for row in rows]
 
 
 def polled(conn: sa.Connection, attempt_id: int) -> None:
@@ -134,7 +154,7 @@ def write(conn: sa.Connection, before: Invoice, attempt: Attempt, change: Applie
         "reason": change.reason,
         "updated_at": now,
     }
-    if not conn.execute(_WRITE, values).rowcount:
+    if not _WRITE.run(conn, **values):
         return False
     return not change.delta.minor or write_credit(conn, before, change, now)
 
@@ -145,7 +165,7 @@ def write_credit(conn: sa.Connection, before: Invoice, change: Applied | Credit,
     values |= {"status": change.invoice_status, "paid_minor": change.paid_minor, "updated_at": now}
     if change.settles or change.reopens:
         values["settled_at"] = now if change.settles else None
-    return bool(conn.execute(_CREDIT, values).rowcount)
+    return bool(_CREDIT.run(conn, **values))
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,15 +192,15 @@ _LINE = [payment_update.c[name] for name in Line.__dataclass_fields__]
 
 def record(conn: sa.Connection, row: dict[str, Any]) -> int:
     """Adds a line to the ledger."""
-    return int(conn.execute(_RECORD, row).scalar_one())
+    return int(_RECORD.value(conn, **row))
 
 
-_RECORD = payment_update.insert().returning(payment_update.c.id)
-_LINES = sa.select(*_LINE).where(by(payment_update.c.invoice_id, "invoice_id")).order_by(payment_update.c.id)
+_RECORD = Statement(payment_update.insert().returning(payment_update.c.id))
+_LINES = Statement(sa.select(*_LINE).where(by(payment_update.c.invoice_id, "invoice_id")).order_by(payment_update.c.id))
 
 
 def lines(conn: sa.Connection, invoice_id: int) -> list[Line]:
-    return [Line(*row) for row in conn.execute(_LINES, {"invoice_id": invoice_id})]
+    return [Line(*row) for row in _LINES.rows(conn, invoice_id=invoice_id)]
 
 
 def line(conn: sa.Connection, line_id: int) -> Line:
@@ -228,7 +248,7 @@ def owe_back(conn: sa.Connection, invoice_id: int, attempt_id: int | None, due: 
     conn.execute(refund.insert().values(row).inline())
 
 
-_REFUNDS = sa.select(*_REFUND).where(by(refund.c.invoice_id, "invoice_id")).order_by(refund.c.id)
+_REFUNDS = Statement(sa.select(*_REFUND).where(by(refund.c.invoice_id, "invoice_id")).order_by(refund.c.id))
 
 
 def given_back(conn: sa.Connection, invoice_id: int, attempt_id: int, owed_minor: int) -> None:
@@ -245,4 +265,4 @@ def given_back(conn: sa.Connection, invoice_id: int, attempt_id: int, owed_minor
 
 
 def refunds(conn: sa.Connection, invoice_id: int) -> list[Refund]:
-    return [Refund(*row) for row in conn.execute(_REFUNDS, {"invoice_id": invoice_id})]
+    return [Refund(*row) for row in _REFUNDS.rows(conn, invoice_id=invoice_id)]

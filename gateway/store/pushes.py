@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from gateway.store.schema import event, push_endpoint, status_push
-from gateway.store.statements import by, new_or_nothing, new_or_update
+from gateway.store.statements import Statement, among, by, new_or_nothing, new_or_update
 
 WAITING, DELIVERED, DEAD = "waiting", "delivered", "dead"
 
@@ -58,7 +58,7 @@ def add_endpoint(conn: sa.Connection, row: dict[str, Any]) -> int:
 def endpoint(
     conn: sa.Connection, endpoint_id: int, *, biller_id: int | None = None, lock: bool = False
 ) -> EndpointRow | None:
-    row = conn.execute(_ENDPOINT_LOCKED if lock else _ENDPOINT_BY_ID, {"id": endpoint_id}).first()
+    row = (_ENDPOINT_LOCKED if lock else _ENDPOINT_BY_ID).first(conn, id=endpoint_id)
     found = EndpointRow(*row) if row else None
     return found if found is None or biller_id in (None, found.biller_id) else None
 
@@ -80,7 +80,7 @@ def remove_endpoint(conn: sa.Connection, endpoint_id: int) -> None:
 
 def advance(conn: sa.Connection, endpoint_id: int, was: int, cursor: int) -> bool:
     """Moves the cursor forward, if a replay has not moved it meanwhile."""
-    return bool(conn.execute(_ADVANCE, {"of_id": endpoint_id, "was": was, "cursor": cursor}).rowcount)
+    return bool(_ADVANCE.run(conn, of_id=endpoint_id, was=was, cursor=cursor))
 
 
 def push(conn: sa.Connection, push_id: int) -> PushRow | None:
@@ -89,22 +89,20 @@ def push(conn: sa.Connection, push_id: int) -> PushRow | None:
 
 
 def push_of(conn: sa.Connection, endpoint_id: int, event_id: int) -> PushRow | None:
-    query = sa.select(*_PUSH).where(status_push.c.endpoint_id == endpoint_id, status_push.c.event_id == event_id)
-    row = conn.execute(query).first()
+    row = _PUSH_OF.first(conn, endpoint_id=endpoint_id, event_id=event_id)
     return PushRow(*row) if row else None
 
 
 def pushes_of(conn: sa.Connection, endpoint_id: int, event_ids: list[int]) -> dict[int, PushRow]:
     """The pushes there are of these events, by event."""
-    query = sa.select(*_PUSH).where(status_push.c.endpoint_id == endpoint_id, status_push.c.event_id.in_(event_ids))
-    return {row[2]: PushRow(*row) for row in conn.execute(query)}
+    return {row[2]: PushRow(*row) for row in _PUSHES_OF.rows(conn, endpoint_id=endpoint_id, event_ids=event_ids)}
 
 
 def reserve(conn: sa.Connection, rows: list[dict[str, Any]]) -> dict[int, PushRow]:
     """Keeps pushes that are about to be tried first; gives them by event, one that was there already as it is."""
     kept: dict[int, PushRow] = {}
     for row in rows:
-        push_id = conn.execute(_RESERVE.on(conn), row).scalar_one_or_none()
+        push_id = _RESERVE.value(conn, **row)
         known = push_of(conn, row["endpoint_id"], row["event_id"]) if push_id is None else PushRow(id=push_id, **row)
         if known is not None:
             kept[row["event_id"]] = known
@@ -113,16 +111,19 @@ def reserve(conn: sa.Connection, rows: list[dict[str, Any]]) -> dict[int, PushRo
 
 def save(conn: sa.Connection, row: dict[str, Any]) -> int:
     """Writes what a try brought, over what the tries before left."""
-    push_id: int = conn.execute(_SAVE.on(conn), row).scalar_one()
+    push_id: int = _SAVE.value(conn, **row)
     return push_id
 
 
 _OUTCOME = ("state", "tries", "next_at", "body", "log", "delivered_at")
 _RESERVE = new_or_nothing(status_push, ("endpoint_id", "event_id"), status_push.c.id)
 _SAVE = new_or_update(status_push, ("endpoint_id", "event_id"), _OUTCOME, status_push.c.id)
-_ADVANCE = push_endpoint.update().where(by(push_endpoint.c.id, "of_id"), by(push_endpoint.c.cursor, "was"))
-_ENDPOINT_BY_ID = sa.select(*_ENDPOINT).where(by(push_endpoint.c.id, "id"))
-_ENDPOINT_LOCKED = _ENDPOINT_BY_ID.with_for_update()
+_ADVANCE = Statement(push_endpoint.update().where(by(push_endpoint.c.id, "of_id"), by(push_endpoint.c.cursor, "was")))
+_ONE_ENDPOINT = sa.select(*_ENDPOINT).where(by(push_endpoint.c.id, "id"))
+_ENDPOINT_BY_ID, _ENDPOINT_LOCKED = Statement(_ONE_ENDPOINT), Statement(_ONE_ENDPOINT.with_for_update())
+_OF_ENDPOINT = sa.select(*_PUSH).where(by(status_push.c.endpoint_id, "endpoint_id"))
+_PUSH_OF = Statement(_OF_ENDPOINT.where(by(status_push.c.event_id, "event_id")))
+_PUSHES_OF = Statement(_OF_ENDPOINT.where(among(status_push.c.event_id, "event_ids")))
 
 
 def log(

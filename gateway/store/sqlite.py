@@ -14,6 +14,7 @@ import os
 import sqlite3
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -25,6 +26,7 @@ from sqlalchemy.pool import StaticPool
 from gateway.store import migrate
 from gateway.store.database import DatabaseInUse, StoreUnavailable
 from gateway.store.signals import Hub, take
+from gateway.store.statements import DRIVER
 
 T = TypeVar("T")
 GROUP = 64
@@ -92,6 +94,7 @@ class _Seat:
             hide_parameters=True,
         )
         self.conn = engine.connect()
+        self.conn.info[DRIVER] = partial(sqlite3.Connection.execute, raw)
 
     async def run(self, call: Callable[[sqlite3.Connection], T]) -> T:
         """Runs `call` in the connection's thread. aiosqlite wraps what `execute` gives, so the result comes by a box."""

@@ -41,9 +41,9 @@ async def run(plan: Plan) -> Result:
         await product.ask("rest")
     due_at = {f"P-{n}": one.due_at for n, one in enumerate(answered, 1)}
     took_ms = {
-        number: (at - due_at[number]) * 1000
+        name: (at - due_at[name]) * 1000
         for at, body in arrivals.seen
-        if (number := json.loads(body)["invoice"]["number"]) in due_at
+        if (name := json.loads(body)["invoice"]["number"]) in due_at
     }
     expect(len(took_ms), number, "invoices pushed")
     p50_ms, p99_ms = percentile([*took_ms.values()], 50), percentile([*took_ms.values()], 99)

@@ -109,7 +109,6 @@ def _issue(
         known = invoices.get(conn, used.resource_id)
         if known is not None:
             return known
-    payer_fields = draft.payer
     row: dict[str, Any] = {
         "biller_id": biller.id,
         "number": draft.number,
@@ -127,8 +126,8 @@ def _issue(
     existing = invoices.by_number(conn, biller.id, draft.number)
     if existing is not None:
         return existing
-    payer_id = invoices.upsert_payer(conn, biller.id, payer_fields, now)
-    invoice_id = invoices.insert(conn, row | {"payer_id": payer_id})
+    payer = invoices.upsert_payer(conn, biller.id, draft.payer, now)
+    invoice_id = invoices.insert(conn, row | {"payer_id": payer.id})
     if invoice_id is None:  # another process was faster
         raced = invoices.by_number(conn, biller.id, draft.number)
         if raced is None:
@@ -136,8 +135,7 @@ def _issue(
         return raced
     if key is not None:
         invoices.remember(conn, biller.id, key, Remembered("invoice", request_hash(draft.details), invoice_id), now)
-    invoice = Invoice(id=invoice_id, payer_id=payer_id, settled_at=None, **row)
-    payer = Payer(id=payer_id, biller_id=biller.id, **payer_fields)
+    invoice = Invoice(id=invoice_id, payer_id=payer.id, settled_at=None, **row)
     events.append(conn, biller.id, invoice_id, [NewEvent(EventType.INVOICE_ISSUED)], now)
     sent: Sequence[Delivery] = ()
     if draft.steps is None or draft.steps:

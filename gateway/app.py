@@ -215,6 +215,8 @@ class Drain:
         self._ending = True
         await site.stop()
         await runner.shutdown()
+        if self._under_way:
+            log.info("draining", requests=self._under_way)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_S):
                 while self._under_way:

@@ -178,7 +178,7 @@ class Server:
         """Reads its log up to this event."""
         assert self.process.stderr is not None
         for line in self.process.stderr:
-            self.said.append(json.loads(line))
+            self.said.append(_read(line))
             if self.said[-1]["event"] == event:
                 return self.said[-1]
         raise AssertionError(f"it ended before {event}: {self.said}")
@@ -189,8 +189,17 @@ class Server:
     def ended(self) -> tuple[int, Sequence[dict[str, Any]]]:
         """Waits for its end; gives the exit code and every log line."""
         _, rest = self.process.communicate(timeout=40)
-        self.said += [json.loads(line) for line in rest.splitlines()]
+        self.said += [_read(line) for line in rest.splitlines()]
         return self.process.returncode, self.said
+
+
+def _read(line: str) -> dict[str, Any]:
+    """A log line; anything else that a server writes is a fault, and is shown by the test that finds it."""
+    try:
+        read: dict[str, Any] = json.loads(line)
+    except json.JSONDecodeError:
+        return {"level": "error", "event": line.rstrip()}
+    return read
 
 
 @contextlib.contextmanager

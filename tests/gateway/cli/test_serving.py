@@ -198,8 +198,9 @@ class TestItsEnd:
             assert connection.recv(1000).startswith(b"HTTP/1.1 100 ")  # it is in the handler, and waits for the body
             connection.sendall(body[:10])
             server.tell(number)
-            server.until("stopping")
-            _until_refused(address.hostname, address.port)
+            assert server.until("draining")["requests"] == 1
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection((address.hostname, address.port), timeout=20)
             connection.sendall(body[10:])
             assert connection.recv(1000).startswith(b"HTTP/1.1 201 ")
         code, said = server.ended()
@@ -304,12 +305,3 @@ async def _listening(receive: Callable[[web.Request], Awaitable[web.Response]]) 
         yield f"http://127.0.0.1:{runner.addresses[0][1]}/achit"
     finally:
         await runner.cleanup()
-
-
-def _until_refused(host: str | None, port: int | None) -> None:
-    """Returns when nobody listens there any more."""
-    while True:
-        try:
-            socket.create_connection((host, port), timeout=5).close()
-        except OSError:
-            return

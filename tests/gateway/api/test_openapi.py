@@ -121,7 +121,8 @@ async def test_the_document_is_served_and_not_sent_twice(edge: Api) -> None:
 class TestAgainstTheApplication:
     """Schemathesis sends valid and broken requests, the same ones in every run, to every operation of the real thing."""
 
-    async def test_no_mismatch_and_no_fault(self, edge: Api) -> None:
+    @pytest.mark.parametrize("place", sorted({one.path.removesuffix("/stream") for one in OPERATIONS}))
+    async def test_no_mismatch_and_no_fault(self, edge: Api, place: str) -> None:
         issued = await edge.issue()
         endpoint = await edge.ok("POST", "/v1/push-endpoints", {"url": "http://127.0.0.1:1/erp"})
         base = str(edge.client.make_url("")).rstrip("/")
@@ -133,17 +134,11 @@ class TestAgainstTheApplication:
             "parameters": {"invoice_id": issued["id"], "endpoint_id": endpoint["id"]},
             "checks": {"positive_data_acceptance": {"expected-statuses": ["2xx", "404", "409", "422", "429"]}},
         }
-        found = await asyncio.to_thread(explore, f"{base}/v1/openapi.json", base, settings)
+        found = await asyncio.to_thread(explore, base, place, settings)
         assert not found.failures, "\n".join(found.failures)
-        assert len(found.operations) == len(OPERATIONS) - 1
-        assert {200, 201, 202, 204, 400, 401, 404, 405, 409, 413, 415, 422} & found.statuses >= {
-            200,
-            201,
-            400,
-            404,
-            405,
-            422,
-        }
+        assert len(found.operations) == len([one for one in OPERATIONS if one.path == place])
+        assert found.statuses & {200, 201, 202, 404}
+        assert found.statuses & {400, 404, 405, 422}
 
 
 @dataclass
@@ -153,11 +148,11 @@ class Found:
     statuses: set[int] = field(default_factory=set)
 
 
-def explore(document_url: str, base: str, settings: dict[str, Any]) -> Found:
-    """Runs in a thread of its own, as a client would, against the server that is up."""
-    schema = schemathesis.openapi.from_url(document_url, config=schemathesis.Config.from_dict(settings))
+def explore(base: str, place: str, settings: dict[str, Any]) -> Found:
+    """Runs in a thread of its own, as a client would, against the server that is up. A stream does not end, so it is left out."""
+    schema = schemathesis.openapi.from_url(f"{base}/v1/openapi.json", config=schemathesis.Config.from_dict(settings))
     schema.config.update(base_url=base)
-    schema = schema.exclude(path="/v1/events/stream")  # it does not end
+    schema = schema.include(path=place)
     found = Found()
     for event in from_schema(schema).execute():
         match event:

@@ -51,9 +51,9 @@ async def _deliver(ctx: Context, task: Task, last_try: bool) -> datetime | None:
     return None
 
 
-def _once(service: Callable[[Context, int], Awaitable[None]]) -> Handler:
-    async def handle(ctx: Context, task: Task, last_try: bool) -> None:
-        await service(ctx, task.key)
+def _once(service: Callable[[Context, int], Awaitable[datetime | None]]) -> Handler:
+    async def handle(ctx: Context, task: Task, last_try: bool) -> datetime | None:
+        return await service(ctx, task.key)
 
     return handle
 

@@ -135,9 +135,8 @@ def _opened(
     payments.opened(conn, attempt.id, session.external_id, session.redirect_url, expires_at, now)
     started = NewEvent(EventType.PAYMENT_STARTED, {"payment": show(ATTEMPT, attempt.id), "method": attempt.method})
     events.append(conn, attempt.biller_id, attempt.invoice_id, [started], now)
-    for early in inbox.held_for(conn, account.row.name):
-        if early.parsed["external_id"] == session.external_id:
-            outbox.poke(conn, APPLY_INBOX, early.id, account.destination, now, now)
+    for early in inbox.held_about(conn, account.row.name, session.external_id):
+        outbox.poke(conn, APPLY_INBOX, early, account.destination, now, now)
     outbox.poke(conn, POLL, attempt.id, account.destination, now + FIRST_POLL, now)
     current = payments.get(conn, attempt.id)
     wanted = current is not None and current.closing_at is None
@@ -204,8 +203,8 @@ def _expired(update: PaymentUpdate, now: datetime) -> PaymentUpdate:
 
 
 def _polled(conn: sa.Connection, ctx: Context, attempt: Attempt, update: PaymentUpdate, now: datetime) -> None:
-    payments.polled(conn, attempt.id)
     door.apply_update(conn, ctx.directory, attempt.id, update, door.POLL, now)
+    payments.polled(conn, attempt.id)  # after the door, which locks the invoice first
 
 
 def _next(ctx: Context, account: ProviderAccount, attempt: Attempt, now: datetime) -> timedelta | None:

@@ -13,7 +13,7 @@ from gateway.services.attempts import APPLY_INBOX, FIRST_POLL, POLL
 from gateway.services.context import Context
 from gateway.services.directory import Directory, ProviderAccount
 from gateway.services.payments import WEBHOOK, apply_update
-from gateway.store import inbox, outbox, payments
+from gateway.store import inbox, invoices, outbox, payments
 from gateway.store.inbox import Raw
 
 _KEPT_HEADERS = ("content-type", "user-agent")
@@ -66,6 +66,7 @@ def _attempt_for(conn: sa.Connection, account: ProviderAccount, update: PaymentU
     if attempt is None:
         return None
     if attempt.external_id is None:
+        invoices.get(conn, attempt.invoice_id, lock=True)  # first, as at the door
         attempt = payments.adopt(conn, attempt, update.external_id)
     if attempt.external_id != update.external_id:
         copied = ("biller_id", "invoice_id", "account_id", "method", "currency", "amount_minor", "locale", "expires_at")

@@ -28,7 +28,7 @@ def insert(conn: sa.Connection, row: dict[str, Any]) -> int:
 
 _INSERT = Statement(delivery.insert().returning(delivery.c.id))
 _ONE = sa.select(*_COLUMNS).where(by(delivery.c.id, "id"))
-_BY_ID, _BY_ID_LOCKED = Statement(_ONE), Statement(_ONE.with_for_update())
+_BY_ID, _BY_ID_LOCKED = Statement(_ONE), Statement(_ONE.with_for_update(key_share=True))
 _ALL_OF = sa.select(*_COLUMNS).where(by(delivery.c.invoice_id, "invoice_id")).order_by(delivery.c.id)
 _OF_INVOICE = Statement(_ALL_OF)
 _ARRIVED = Statement(_ALL_OF.where(by(delivery.c.kind, "kind"), delivery.c.state.in_(ARRIVING)))
@@ -173,7 +173,9 @@ def resent(conn: sa.Connection, delivery_id: int, times: int = 1) -> None:
 
 def take_later(conn: sa.Connection, delivery_id: int) -> list[Step]:
     """The steps after this one, which are then no longer its own; so a plan goes on once."""
-    row = conn.execute(sa.select(delivery.c.later).where(delivery.c.id == delivery_id).with_for_update()).first()
+    row = conn.execute(
+        sa.select(delivery.c.later).where(delivery.c.id == delivery_id).with_for_update(key_share=True)
+    ).first()
     if row is None or not row[0]:
         return []
     conn.execute(delivery.update().where(delivery.c.id == delivery_id).values(later=[]))

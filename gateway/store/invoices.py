@@ -61,7 +61,7 @@ def insert(conn: sa.Connection, row: dict[str, Any]) -> int | None:
 
 _INSERT = new_or_nothing(invoice, ("biller_id", "number"), invoice.c.id)
 _ONE = sa.select(*INVOICE_COLUMNS).where(by(invoice.c.id, "id"))
-_BY_ID, _BY_ID_LOCKED = Statement(_ONE), Statement(_ONE.with_for_update())
+_BY_ID, _BY_ID_LOCKED = Statement(_ONE), Statement(_ONE.with_for_update(key_share=True))
 _BY_NUMBER = Statement(
     sa.select(*INVOICE_COLUMNS).where(by(invoice.c.biller_id, "biller_id"), by(invoice.c.number, "number"))
 )

@@ -18,7 +18,7 @@ _COLUMNS = [payment_attempt.c[name] for name in Attempt.__dataclass_fields__]
 
 
 _ONE = sa.select(*_COLUMNS).where(by(payment_attempt.c.id, "id"))
-_BY_ID, _BY_ID_LOCKED = Statement(_ONE), Statement(_ONE.with_for_update())
+_BY_ID, _BY_ID_LOCKED = Statement(_ONE), Statement(_ONE.with_for_update(key_share=True))
 _OF_INVOICE = Statement(
     sa.select(*_COLUMNS).where(by(payment_attempt.c.invoice_id, "invoice_id")).order_by(payment_attempt.c.id)
 )

@@ -120,7 +120,7 @@ _RESERVE = new_or_nothing(status_push, ("endpoint_id", "event_id"), status_push.
 _SAVE = new_or_update(status_push, ("endpoint_id", "event_id"), _OUTCOME, status_push.c.id)
 _ADVANCE = Statement(push_endpoint.update().where(by(push_endpoint.c.id, "of_id"), by(push_endpoint.c.cursor, "was")))
 _ONE_ENDPOINT = sa.select(*_ENDPOINT).where(by(push_endpoint.c.id, "id"))
-_ENDPOINT_BY_ID, _ENDPOINT_LOCKED = Statement(_ONE_ENDPOINT), Statement(_ONE_ENDPOINT.with_for_update())
+_ENDPOINT_BY_ID, _ENDPOINT_LOCKED = Statement(_ONE_ENDPOINT), Statement(_ONE_ENDPOINT.with_for_update(key_share=True))
 _OF_ENDPOINT = sa.select(*_PUSH).where(by(status_push.c.endpoint_id, "endpoint_id"))
 _PUSH_OF = Statement(_OF_ENDPOINT.where(by(status_push.c.event_id, "event_id")))
 _PUSHES_OF = Statement(_OF_ENDPOINT.where(among(status_push.c.event_id, "event_ids")))

@@ -225,7 +225,8 @@ def _record(
     if state == DEAD and item.event.type not in _SILENT:
         dead = NewEvent(EventType.PUSH_DEAD, shown | {"event": show(EVENT, item.event.id)})
         events.append(conn, endpoint.biller_id, None, [dead], now)
-    return None if current.updated_at == endpoint.updated_at else now
+    same = replace(current, cursor=endpoint.cursor, updated_at=endpoint.updated_at) == endpoint
+    return None if same else now
 
 
 async def push_one(ctx: Context, push_id: int) -> datetime | None:

@@ -20,12 +20,13 @@ from gateway.domain.invoices import Invoice, InvoiceStatus
 from gateway.ports.channel import Edits, FindsSent, Message, SendResult
 from gateway.ports.errors import NotSupported, OutcomeUnknown, Rejected, RetryLater
 from gateway.services import contexts, plans
+from gateway.services.attempts import APPLY_INBOX
 from gateway.services.closing import ASKING
 from gateway.services.context import Context
 from gateway.services.directory import Biller, ChannelAccount
 from gateway.services.errors import Conflict, NotFound
 from gateway.services.invoices import View, view
-from gateway.store import deliveries, invoices, outbox
+from gateway.store import deliveries, inbox, invoices, outbox
 
 D = DeliveryState
 TO_SEND = (D.QUEUED, D.SENDING, D.UNKNOWN)
@@ -156,6 +157,8 @@ def _sent(
     plans.report(conn, replace(delivery, state=D.SENT, external_id=result.external_id), now)
     if account.plugin.receipts:
         _wait(conn, delivery, now)
+        for early in inbox.held_about(conn, account.row.name, result.external_id):
+            outbox.poke(conn, APPLY_INBOX, early, account.destination, now, now)
     else:
         outbox.drop(conn, plans.FALL_BACK, delivery_id)
     invoice = invoices.get(conn, delivery.invoice_id)

@@ -253,6 +253,9 @@ inbox = _table(
     sa.Column("parsed", Json),  # the update, as long as it is held
     _at("received_at"),
     sa.UniqueConstraint("account", "event_id"),
+    sa.Index(
+        "ix_inbox_held", "account", sqlite_where=sa.text("state = 'held'"), postgresql_where=sa.text("state = 'held'")
+    ),
 )
 
 delivery = _table(

@@ -4,42 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import random
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.harness.books import Books, check_dead_file, hold_up, unsettled
 from tests.harness.journeys import Load
-from tests.harness.processes import Installation
+from tests.harness.processes import Installation, Process
 from tests.harness.vendors_seen import Vendors, vendors_at
 
-SETTLE_S = 40.0  # the first poll of a payment comes ten seconds after it began
+SETTLE_S = 60.0  # the first poll of a payment comes ten seconds after it began
+NEW = 15  # journeys a round, beside those that were cut off before
 
 
-async def load_until_killed(
-    installation: Installation, key: str, load: Load, vendors: Vendors, chance: random.Random, count: int
-) -> None:
-    """One round: a server, `count` new journeys beside those that were cut off before, and the end in the middle of it."""
-    async with installation.serving() as server:
-        load.add(count)
-        load.asked.clear()
-        running = asyncio.create_task(load.run(installation.url, key, vendors))
-        await asyncio.wait((running, asyncio.create_task(load.asked.wait())), return_when=asyncio.FIRST_COMPLETED)
-        await asyncio.sleep(chance.uniform(0.0, 1.5))  # the moment of the crash
-        await server.kill()
-        await running
-        assert server.complaints == []
-    vendors.note_webhooks()
+def rounds(few: int, seed: int) -> pytest.MarkDecorator:
+    """A few rounds in every run, thirty in the long one."""
+    return pytest.mark.parametrize(
+        ("rounds", "seed"),
+        [
+            pytest.param(few, seed, id="a few rounds", marks=pytest.mark.timeout(180)),
+            pytest.param(30, seed + 1, id="30 rounds", marks=[pytest.mark.soak, pytest.mark.timeout(1800)]),
+        ],
+    )
 
 
-@pytest.mark.parametrize(
-    ("rounds", "seed"),
-    [
-        pytest.param(3, 1, id="3 rounds", marks=pytest.mark.timeout(180)),
-        pytest.param(30, 2, id="30 rounds", marks=[pytest.mark.soak, pytest.mark.timeout(900)]),
-    ],
-)
-async def test_killed_on_sqlite(rounds: int, seed: int, tmp_path: Path, record_property: pytest.RecordProperty) -> None:
+@rounds(3, seed=1)
+async def test_killed_on_sqlite(rounds: int, seed: int, tmp_path: Path) -> None:
     installation = Installation(tmp_path, f"sqlite:///{tmp_path / 'achit.db'}")
     chance = random.Random(seed)
     load, books = Load(chance), Books(installation.database_url)
@@ -47,16 +38,60 @@ async def test_killed_on_sqlite(rounds: int, seed: int, tmp_path: Path, record_p
         installation.write(vendors.biller(), vendors.secrets)
         key = await installation.prepare()
         for _ in range(rounds):
-            await load_until_killed(installation, key, load, vendors, chance, 15)
+            async with installation.serving() as server:
+                await load_and_kill(installation, key, load, vendors, chance, server)
             assert check_dead_file(installation.file, tmp_path / "copy") >= load.acknowledged.keys()
         async with installation.serving() as server:
             await load.run(installation.url, key, vendors)
-            assert load.waiting == []
-            await books.until(unsettled(vendors), SETTLE_S)
+            await settled(books, load, vendors)
             assert await server.stop() == 0
             assert server.complaints == []
         counted = await hold_up(books, load, vendors, kills=rounds)
     check_dead_file(installation.file, tmp_path / "copy")
-    for name, count in counted.items():
-        record_property(name, count)
     print(counted)
+
+
+@rounds(2, seed=11)
+async def test_killed_on_postgres(rounds: int, seed: int, tmp_path: Path, postgres_url: str) -> None:
+    """One process serves, two work; a worker is killed each round, and now and then the one that serves."""
+    installation = Installation(tmp_path, postgres_url, program=("-m", "tests.harness.short_lease"))
+    chance = random.Random(seed)
+    load, books = Load(chance), Books(installation.database_url)
+    async with vendors_at(installation.url) as vendors, AsyncExitStack() as stack:
+        installation.write(vendors.biller(), vendors.secrets)
+        key = await installation.prepare()
+        roles = ("web", "worker", "worker")
+        running = [await stack.enter_async_context(installation.serving("serve", "--role", role)) for role in roles]
+        for number in range(1, rounds + 1):
+            victim = 0 if number % 5 == 0 else chance.choice((1, 2))
+            await load_and_kill(installation, key, load, vendors, chance, running[victim])
+            again = installation.serving("serve", "--role", roles[victim])
+            running[victim] = await stack.enter_async_context(again)
+        await load.run(installation.url, key, vendors)
+        await settled(books, load, vendors)
+        for process in running:
+            assert await process.stop() == 0
+            assert process.complaints == []
+        counted = await hold_up(books, load, vendors, kills=rounds)
+    print(counted)
+
+
+async def load_and_kill(
+    installation: Installation, key: str, load: Load, vendors: Vendors, chance: random.Random, victim: Process
+) -> None:
+    """One round: new journeys, and the end of a process in the middle of them."""
+    load.add(NEW)
+    load.asked.clear()
+    running = asyncio.create_task(load.run(installation.url, key, vendors))
+    await load.asked.wait()
+    await asyncio.sleep(chance.uniform(0.0, 1.5))  # the moment of the crash
+    await victim.kill()
+    await running
+    assert victim.complaints == []
+    vendors.note_webhooks()
+
+
+async def settled(books: Books, load: Load, vendors: Vendors) -> None:
+    """Waits until everything that can come has come."""
+    assert load.waiting == []
+    await books.until(unsettled(vendors), SETTLE_S)

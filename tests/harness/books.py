@@ -84,10 +84,11 @@ def unsettled(vendors: Vendors) -> Callable[[sa.Connection], str]:
     """A look that says what is still to come: tasks, held webhooks, pushes, money that the bank has and the gateway has not."""
 
     def look(conn: sa.Connection) -> str:
-        due = task.c.kind.not_in(_RESTING)
-        left = conn.execute(sa.select(task.c.kind, task.c.key, task.c.tries, task.c.last_error).where(due)).all()
-        if left:
-            return f"tasks are left: {left[:5]}"
+        due = sa.select(task.c.kind, task.c.tries, task.c.lease_by, task.c.last_error).where(
+            task.c.kind.not_in(_RESTING)
+        )
+        if left := conn.execute(due).all():
+            return f"tasks are left: {Counter(map(str, left)).most_common(10)}"
         last = conn.execute(sa.select(sa.func.max(event.c.biller_seq))).scalar_one()
         reached = conn.execute(sa.select(sa.func.min(push_endpoint.c.cursor))).scalar_one()
         if reached < last:

@@ -59,10 +59,18 @@ async def test_an_early_event_is_held_until_it_is_applied(database: Database) ->
     held = await database.read(lambda conn: store.held(conn, early))
     assert held is not None
     assert (held.account, held.event_id, held.parsed, held.received_at) == ("acme.pay", "evt_1", said, START)
-    assert await database.read(lambda conn: store.held_for(conn, "acme.pay")) == [held]
-    assert await database.read(lambda conn: store.held_for(conn, "zeta.pay")) == []
+    for account, external_id, found in (("acme.pay", "x1", [early]), ("acme.pay", "x2", []), ("zeta.pay", "x1", [])):
+        about = await database.read(lambda conn, of=(account, external_id): store.held_about(conn, *of))
+        assert about == found
     assert await database.read(lambda conn: store.held(conn, other)) is None
 
     await database.write(lambda conn: store.applied(conn, early))
     assert await database.read(lambda conn: store.held(conn, early)) is None
     assert await database.write(_keep("evt_1")) is None
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_what_is_held_is_found_without_a_look_at_what_was_applied(database: Database) -> None:
+    text = "EXPLAIN QUERY PLAN SELECT id FROM inbox WHERE account = ? AND state = 'held'"
+    plan = await database.read(lambda conn: conn.exec_driver_sql(text, ("acme.pay",)).all())
+    assert "ix_inbox_held" in str(plan)

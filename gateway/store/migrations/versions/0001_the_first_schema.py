@@ -36,6 +36,9 @@ def upgrade() -> None:
     sa.UniqueConstraint('account', 'event_id', name=op.f('uq_inbox_account_event_id')),
     sqlite_autoincrement=True
     )
+    with op.batch_alter_table('inbox', schema=None) as batch_op:
+        batch_op.create_index('ix_inbox_held', ['account'], unique=False, sqlite_where=sa.text("state = 'held'"), postgresql_where=sa.text("state = 'held'"))
+
     op.create_table('meta',
     sa.Column('key', sa.Text(), nullable=False),
     sa.Column('value', sa.Text(), nullable=False),

@@ -218,6 +218,7 @@ class SimChannel:
         self.edit_fault: AdapterError | None = None
         self.calls: list[str] = []
         self.on_call: Callable[[str], Awaitable[object]] | None = None
+        self.on_send: Callable[[Message], object] | None = None
         self.before_answer: Callable[[Message], Awaitable[object]] | None = None
 
     async def called(self, verb: str) -> None:
@@ -253,6 +254,8 @@ class _Channel:
 
     async def send(self, message: Message) -> SendResult:
         vendor = self._vendor
+        if vendor.on_send is not None:
+            vendor.on_send(message)
         await vendor.called("send")
         fault = vendor.faults.pop(0) if vendor.faults else None
         if fault is not None and not vendor.taken_all_the_same:

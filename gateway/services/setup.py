@@ -121,6 +121,8 @@ def _holds(ctx: Context, known: AccountRow, account: Account) -> bool:
 async def _push_targets(ctx: Context, biller: Biller, targets: tuple[PushTarget, ...]) -> Applied:
     applied = Applied(biller.slug)
     known = {row.url: row for row in await push_endpoints.endpoints(ctx, biller)}
+    for target in targets:  # all of them first: a refusal after a secret was made would lose it unseen
+        await push_endpoints.vet(ctx, target.url)
     for target in targets:
         row = known.get(target.url)
         if row is None:

@@ -138,11 +138,12 @@ def _issue(
     invoice = Invoice(id=invoice_id, payer_id=payer.id, settled_at=None, **row)
     events.append(conn, biller.id, invoice_id, [NewEvent(EventType.INVOICE_ISSUED)], now)
     sent: Sequence[Delivery] = ()
-    if draft.steps is None or draft.steps:
-        steps = plans.policy(biller) if draft.steps is None else draft.steps
+    steps = plans.policy(biller) if draft.steps is None else draft.steps
+    if steps:
         due_at = max(now, draft.deliver_at or now)
         sent = plans.begin(conn, ctx.directory, invoice, payer, MessageKind.INVOICE_ISSUED, steps, due_at, now)
-    return View(invoice, payer, deliveries=sent, sequence=1)
+    said_impossible = bool(steps) and not sent
+    return View(invoice, payer, deliveries=sent, sequence=2 if said_impossible else 1)
 
 
 async def get(ctx: Context, biller: Biller, invoice_id: int) -> View:

@@ -6,8 +6,8 @@ instants are BIGINT milliseconds (UTC), dates are ISO text on SQLite and DATE on
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
@@ -30,11 +30,11 @@ class Instant(sa.types.TypeDecorator[datetime]):
     impl = sa.BigInteger
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Any) -> int | None:
-        return None if value is None else to_ms(value)
+    def bind_processor(self, dialect: sa.Dialect) -> Callable[[datetime | None], int | None]:
+        return lambda value: None if value is None else round(value.timestamp() * 1000)
 
-    def process_result_value(self, value: int | None, dialect: Any) -> datetime | None:
-        return None if value is None else from_ms(value)
+    def result_processor(self, dialect: sa.Dialect, coltype: object) -> Callable[[int | None], datetime | None]:
+        return lambda value: None if value is None else datetime.fromtimestamp(value / 1000, UTC)
 
 
 def to_ms(at: datetime) -> int:

@@ -30,6 +30,7 @@ from gateway.store.statements import DRIVER
 
 T = TypeVar("T")
 GROUP = 64
+GROUPS = 16  # in a row, before others may have the writer
 READERS = 2
 # What stops the engine itself, whichever body met it; anything else is that body's own fault.
 _ENGINE = frozenset(
@@ -124,6 +125,7 @@ class SqliteDatabase:
         self._waiting: deque[tuple[Callable[[sa.Connection], Any], asyncio.Future[Any]]] = deque()
         self._called = asyncio.Event()
         self._closing = False
+        self._loop = asyncio.get_running_loop()
         self._loop_task = asyncio.create_task(self._write_loop(), name="sqlite-writer")
 
     @classmethod
@@ -210,33 +212,47 @@ class SqliteDatabase:
     async def _write_loop(self) -> None:
         while True:
             await self._called.wait()
-            self._called.clear()
             while self._waiting:
-                group = [self._waiting.popleft() for _ in range(min(GROUP, len(self._waiting)))]
-                bodies = [body for body, future in group if not future.cancelled()]
-                futures = [future for _, future in group if not future.cancelled()]
-                results, topics = await self._run_group(bodies)
-                for future, (value, error) in zip(futures, results, strict=True):
-                    if future.cancelled():
-                        continue
-                    if error is None:
-                        future.set_result(value)
-                    else:
-                        future.set_exception(error)
-                self.signals.publish(topics)
+                await self._writer.run(self._commit_waiting)
+            self._called.clear()
             if self._closing:
                 return
 
-    async def _run_group(
-        self, bodies: list[Callable[[sa.Connection], Any]]
+    def _commit_waiting(self, raw: sqlite3.Connection) -> None:
+        """In the writer's thread: the next group begins as soon as the one before is on disk, not when the loop comes round."""
+        for _ in range(GROUPS):
+            group = [self._waiting.popleft() for _ in range(min(GROUP, len(self._waiting)))]
+            if not group:
+                return
+            wanted = [(body, future) for body, future in group if not future.cancelled()]
+            bodies, futures = [body for body, _ in wanted], [future for _, future in wanted]
+            self._loop.call_soon_threadsafe(self._tell, futures, *self._outcome(raw, bodies))
+
+    def _outcome(
+        self, raw: sqlite3.Connection, bodies: list[Callable[[sa.Connection], Any]]
     ) -> tuple[list[tuple[Any, BaseException | None]], set[str]]:
         try:
-            return await self._writer.run(lambda raw: _commit_group(raw, self._writer.conn, bodies))
+            return _commit_group(raw, self._writer.conn, bodies)
         except (sqlite3.Error, sa.exc.SQLAlchemyError) as error:
             failure = StoreUnavailable(_first_line(error))
             return [(None, failure)] * len(bodies), set()
         except Exception as error:  # a fault of ours: whoever waits must hear of it
             return [(None, error)] * len(bodies), set()
+
+    def _tell(
+        self,
+        futures: list[asyncio.Future[Any]],
+        results: list[tuple[Any, BaseException | None]],
+        topics: set[str],
+    ) -> None:
+        for future, (value, error) in zip(futures, results, strict=True):
+            if future.cancelled():
+                continue
+            if error is None:
+                future.set_result(value)
+            else:
+                future.set_exception(error)
+        self.signals.publish(topics)
 
 
 def _commit_group(

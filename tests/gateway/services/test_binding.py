@@ -12,7 +12,9 @@ import pytest
 from gateway.domain.deliveries import DeliveryState, Step
 from gateway.services import receipts
 from gateway.store import deliveries, schema
-from tests.harness.gateway import Sim, count
+from gateway.store.database import Database
+from gateway.testing.clock import FakeClock
+from tests.harness.gateway import Sim, count, open_sim
 from tests.harness.world import CHAT, EMAIL, PHONE, World
 
 D = DeliveryState
@@ -136,6 +138,26 @@ class TestBinding:
         assert account is not None
         bound = await world.db.read(lambda conn: deliveries.bound_payers(conn, account.id, str(CHAT)))
         assert len(bound) == 2
+
+    async def test_a_token_is_for_the_bot_it_was_made_for(self, database: Database, clock: FakeClock) -> None:
+        chat = {"address": "chat", "opens_chats": True}
+        async with open_sim(database, clock, channels={"telegram": chat, "whatsapp": chat}) as sim:
+            view = await sim.issue()
+            account = sim.ctx.directory.channel_called("acme.telegram")
+            assert account is not None
+            url = await receipts.start_url(sim.ctx, account, view.invoice.id)
+            token = str(url).rpartition("=")[2]
+            now = sim.clock.now()
+            await sim.db.write(
+                lambda conn: deliveries.suppress(conn, sim.biller.id, "telegram", str(CHAT), "stopped", now)
+            )
+            for name, bound in (("whatsapp", None), ("telegram", str(CHAT))):
+                word = sim.vendors.channels[name].word(str(CHAT), "/start", event_id=name, start_token=token)
+                assert await sim.hear(name, word) == 1
+                payer = (await sim.view(view.invoice.id)).payer
+                assert (payer.telegram, payer.whatsapp) == (bound, None)
+            await sim.drain()
+            assert await sim.states(view.invoice.id) == [("telegram", D.SENT)]  # binding lifts an earlier stop
 
     async def test_a_channel_without_such_links_has_none(self, sim: Sim) -> None:
         view = await sim.issue()

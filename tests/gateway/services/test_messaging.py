@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from gateway.domain.deliveries import DeliveryState, Step
 from gateway.ports.channel import DeliveryStatus, Message
-from gateway.ports.errors import OutcomeUnknown, Rejected, RetryLater
+from gateway.ports.errors import AdapterError, OutcomeUnknown, Rejected, RetryLater
 from gateway.services import plans
 from gateway.store import deliveries
 from gateway.worker import KINDS
@@ -65,6 +65,7 @@ class TestNextChannel:
         view = await sim.issue(steps=SMS_THEN_EMAIL, **EVERYWHERE)
         await sim.pass_time(seconds=599)
         await sim.hear("sms", sms.receipt("m1", S.DELIVERED))
+        assert await sim.tasks() == []
         await sim.pass_time(days=1)
         assert await sim.states(view.invoice.id) == [("sms", D.DELIVERED)]
         assert email.calls == []
@@ -89,8 +90,12 @@ class TestNextChannel:
         await sim.pass_time(days=1)
         assert email.calls == []
 
-    async def test_a_channel_that_reports_no_receipts_is_not_waited_for(self, sim: Sim) -> None:
+    @pytest.mark.parametrize("faults", [[], [RetryLater("busy")], [OutcomeUnknown("time-out")]])
+    async def test_a_channel_that_reports_no_receipts_is_not_waited_for(
+        self, sim: Sim, faults: list[AdapterError | None]
+    ) -> None:
         sms, email, _ = channels(sim)
+        email.faults = list(faults)
         await sim.issue(steps=[Step("email", 600), Step("sms", 0)], **EVERYWHERE)
         await sim.pass_time(days=1)
         assert (len(email.sent), len(sms.sent)) == (1, 0)

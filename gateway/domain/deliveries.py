@@ -64,7 +64,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A row of the delivery table. `later` are the steps of the plan after this one."""
+    """A row of the delivery table. `later` are the steps of the plan after this one, `told` the words of the last try.
+
+    They are kept only where the vendor can be asked for them: an amount may change between a try and the question.
+    """
 
     id: int
     biller_id: int
@@ -86,6 +89,7 @@ class Delivery:
     sent_at: datetime | None
     created_at: datetime
     updated_at: datetime
+    told: str | None = None
 
     @property
     def steps_left(self) -> Sequence[Step]:

@@ -40,6 +40,7 @@ class _Sending:
     account: ChannelAccount
     told_before: bool  # an earlier try may have reached the vendor
     unwanted: str | None  # why it must not be sent now, though it may have been: then the vendor is only asked
+    message: Message | None = None  # when it was composed already
 
 
 async def deliver(ctx: Context, delivery_id: int, *, last_try: bool) -> None:
@@ -86,9 +87,14 @@ def _begin(conn: sa.Connection, ctx: Context, delivery_id: int, now: datetime) -
         else:
             _withhold(conn, ctx, delivery, unwanted or NO_ACCOUNT, now)
         return None
-    if not told_before:
-        deliveries.move(conn, delivery_id, [D.QUEUED], D.SENDING, now)
-    return _Sending(delivery, view(conn, invoice), account, told_before, unwanted)
+    sending = _Sending(delivery, view(conn, invoice), account, told_before, unwanted)
+    if told_before:
+        return sending
+    if account.plugin.finds_sent:
+        sending = replace(sending, message=compose(ctx, account, sending.view, delivery))
+    told = sending.message and sending.message.text
+    deliveries.move(conn, delivery_id, [D.QUEUED], D.SENDING, now, told=told)
+    return sending
 
 
 def _unwanted(conn: sa.Connection, delivery: Delivery, invoice: Invoice, account: ChannelAccount | None) -> str | None:
@@ -105,14 +111,17 @@ async def _send(ctx: Context, sending: _Sending) -> SendResult | None:
     """Sends, unless an earlier try turns out to have arrived. None: none did, and it is not wanted any more."""
     account, delivery = sending.account, sending.delivery
     channel = account.make()
-    message = compose(ctx, account, sending.view, delivery)
+    message = sending.message or compose(ctx, account, sending.view, delivery)
     if sending.told_before:
         if account.plugin.finds_sent:
-            found = await cast(FindsSent, channel).find_sent(message, delivery.created_at - timedelta(minutes=5))
+            said = replace(message, text=delivery.told or message.text)
+            found = await cast(FindsSent, channel).find_sent(said, delivery.created_at - timedelta(minutes=5))
             if found is not None and not await _is_anothers(ctx, delivery, found.external_id):
                 return found
             if sending.unwanted:
                 return None
+            if message.text != said.text:
+                await ctx.db.write(lambda conn: deliveries.tell(conn, delivery.id, message.text))
         else:
             await ctx.db.write(lambda conn: deliveries.resent(conn, delivery.id))
     return await channel.send(message)

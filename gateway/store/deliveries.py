@@ -171,6 +171,11 @@ def resent(conn: sa.Connection, delivery_id: int, times: int = 1) -> None:
     conn.execute(delivery.update().where(delivery.c.id == delivery_id).values(resends=delivery.c.resends + times))
 
 
+def tell(conn: sa.Connection, delivery_id: int, words: str) -> None:
+    """Keeps the words of a try that is about to begin, other than those of the try before."""
+    conn.execute(delivery.update().where(delivery.c.id == delivery_id).values(told=words))
+
+
 def take_later(conn: sa.Connection, delivery_id: int) -> list[Step]:
     """The steps after this one, which are then no longer its own; so a plan goes on once."""
     row = conn.execute(

@@ -275,6 +275,7 @@ delivery = _table(
     _text("code", null=True),
     _count("segments"),
     _count("resends"),
+    _text("told", null=True),  # the words of the last try, where the vendor can be asked for them
     _at("due_at"),
     _at("sent_at", null=True),
     _at("created_at"),

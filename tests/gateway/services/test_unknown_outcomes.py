@@ -60,6 +60,23 @@ class TestAsked:
         assert await sim.states(view.invoice.id) == [("sms", D.UNKNOWN), ("email", D.SENT)]
         assert await sim.tasks() == []
 
+    @pytest.mark.parametrize("paid", ["40.00", "123.45"])
+    async def test_it_is_looked_up_by_the_words_it_was_sent_with(self, world: World, paid: str) -> None:
+        """Money that came between the try and the question changes what the message would say now."""
+        view = await world.issue(amount="123.45", steps=[Step("sms", 0)], **EVERYWHERE)
+        world.twilio.fault = Fault.LOSE_ANSWER
+        sending = asyncio.create_task(messaging.deliver(world.ctx, view.deliveries[0].id, last_try=False))
+        await world.twilio.messages.until(1)
+        sending.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await sending
+        world.twilio.fault = None
+        await world.off_platform(view.invoice.id, paid)
+        await messaging.deliver(world.ctx, view.deliveries[0].id, last_try=False)
+        first, *_ = await world.deliveries(view.invoice.id)
+        assert (first.state, first.external_id) == (D.SENT, world.twilio.messages[0].sid)
+        assert len(world.twilio.messages) == 1
+
 
 class TestNotAsked:
     """Channels that can only be repeated: the repeats are counted."""

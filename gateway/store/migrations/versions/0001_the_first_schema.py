@@ -203,6 +203,7 @@ def upgrade() -> None:
     sa.Column('code', sa.Text(), nullable=True),
     sa.Column('segments', sa.Integer(), server_default='0', nullable=False),
     sa.Column('resends', sa.Integer(), server_default='0', nullable=False),
+    sa.Column('told', sa.Text(), nullable=True),
     sa.Column('due_at', sa.BigInteger(), nullable=False),
     sa.Column('sent_at', sa.BigInteger(), nullable=True),
     sa.Column('created_at', sa.BigInteger(), nullable=False),

@@ -56,24 +56,26 @@ async def pump(ctx: Context, endpoint_id: int, until: datetime) -> datetime | No
             return None
         biller = ctx.directory.biller(endpoint.biller_id)
         secrets = secrets_of(ctx, endpoint)
-        cursor = endpoint.cursor
+        cursor = passed = endpoint.cursor
+        stop_at: datetime | None = None
         for item in await _frozen(ctx, biller, endpoint, items):
             now = ctx.clock.now()
-            if now >= until:
-                return now
-            if item.push is not None and item.push.state == WAITING and item.push.next_at and item.push.next_at > now:
-                return item.push.next_at
-            if _wanted(endpoint, item.event) and not (item.push and item.push.state != WAITING):
-                resume_at = await _try(ctx, biller, endpoint, secrets, item, cursor)
-                if resume_at is not None and resume_at > ctx.clock.now():
-                    return resume_at
-                if resume_at is not None:
-                    break  # the endpoint was changed meanwhile: look again
-            else:
-                step = cursor, item.event.biller_seq
-                if not await ctx.db.write(lambda conn, step=step: pushes.advance(conn, endpoint_id, *step)):  # type: ignore[misc]
-                    break
-            cursor = item.event.biller_seq
+            if not _to_be_tried(endpoint, item.event, item.push):
+                passed = item.event.biller_seq
+                continue
+            stop_at = now if now >= until else _not_before(item.push, now)
+            if stop_at is not None:
+                break
+            resume_at = await _try(ctx, biller, endpoint, secrets, item, cursor)
+            if resume_at is not None:  # not now, or the endpoint was changed meanwhile: look again
+                stop_at = resume_at if resume_at > ctx.clock.now() else None
+                break
+            cursor = passed = item.event.biller_seq
+        if passed > cursor:
+            step = cursor, passed
+            await ctx.db.write(lambda conn, step=step: pushes.advance(conn, endpoint_id, *step))  # type: ignore[misc]
+        if stop_at is not None:
+            return stop_at
 
 
 async def _frozen(ctx: Context, biller: Biller, endpoint: EndpointRow, items: Sequence[_Item]) -> Sequence[_Item]:
@@ -92,7 +94,7 @@ async def _frozen(ctx: Context, biller: Biller, endpoint: EndpointRow, items: Se
             "delivered_at": None,
         }
         for item in items
-        if item.push is None and _wanted(endpoint, item.event)
+        if item.push is None and _to_be_tried(endpoint, item.event, None)
     ]
     if not rows:
         return items
@@ -100,8 +102,13 @@ async def _frozen(ctx: Context, biller: Biller, endpoint: EndpointRow, items: Se
     return [replace(item, push=item.push or kept.get(item.event.id)) for item in items]
 
 
-def _wanted(endpoint: EndpointRow, event: Event) -> bool:
-    return not endpoint.events or event.type in endpoint.events
+def _to_be_tried(endpoint: EndpointRow, event: Event, push: PushRow | None) -> bool:
+    """The endpoint wants the event, and it is neither delivered nor dead."""
+    return (not endpoint.events or event.type in endpoint.events) and (push is None or push.state == WAITING)
+
+
+def _not_before(push: PushRow | None, now: datetime) -> datetime | None:
+    return push.next_at if push is not None and push.next_at is not None and push.next_at > now else None
 
 
 def _next_items(conn: sa.Connection, endpoint_id: int) -> tuple[EndpointRow | None, list[_Item]]:
@@ -110,7 +117,13 @@ def _next_items(conn: sa.Connection, endpoint_id: int) -> tuple[EndpointRow | No
         return endpoint, []
     waiting = events.after(conn, endpoint.biller_id, endpoint.cursor, BATCH)
     known = pushes.pushes_of(conn, endpoint_id, [event.id for event in waiting])
-    return endpoint, [_Item(event, _view(conn, event), known.get(event.id)) for event in waiting]
+    return endpoint, [_item(conn, endpoint, event, known.get(event.id)) for event in waiting]
+
+
+def _item(conn: sa.Connection, endpoint: EndpointRow, event: Event, push: PushRow | None) -> _Item:
+    """An event with what its body is made of, where it still has to be made."""
+    ready = not _to_be_tried(endpoint, event, push) or (push is not None and push.body is not None)
+    return _Item(event, None if ready else _view(conn, event), push)
 
 
 def _view(conn: sa.Connection, event: Event) -> View | None:

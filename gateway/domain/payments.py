@@ -31,6 +31,7 @@ class AttemptStatus(StrEnum):
 
 A = AttemptStatus
 OPEN = (A.CREATED, A.UNKNOWN, A.PENDING, A.ACCEPTED)
+CLOSABLE = (*OPEN, A.EXPIRED)  # a provider may keep a session open after our time for it
 LATE = (A.FAILED, A.EXPIRED, A.CANCELLED)
 # Where a provider cannot close a session, or takes another card after one that it declined, money may come until the session is over.
 AFTERWARDS = timedelta(hours=1)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from gateway.domain.events import EventType, NewEvent
 from gateway.domain.ids import ATTEMPT, show
 from gateway.domain.invoices import Invoice
-from gateway.domain.payments import OPEN, WATCHED_POLL_S, Attempt, AttemptStatus, next_poll
+from gateway.domain.payments import CLOSABLE, WATCHED_POLL_S, Attempt, AttemptStatus, next_poll
 from gateway.ports.errors import NotSupported, OutcomeUnknown, Rejected, RetryLater
 from gateway.ports.provider import Cancels, FindsPayments, PaymentRequest, PaymentSession, PaymentStatus, PaymentUpdate
 from gateway.services import payments as door
@@ -276,7 +276,7 @@ async def close(ctx: Context, attempt_id: int) -> None:
     provider has not answered yet is closed when it has. Raises RetryLater.
     """
     attempt = await ctx.db.read(lambda conn: payments.get(conn, attempt_id))
-    if attempt is None or attempt.status not in OPEN or attempt.external_id is None:
+    if attempt is None or attempt.status not in CLOSABLE or attempt.external_id is None:
         return
     account = ctx.directory.provider(attempt.account_id)
     if account is None:

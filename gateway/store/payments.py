@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from gateway.domain.invoices import Invoice
-from gateway.domain.payments import OPEN, Applied, Attempt, AttemptStatus, Credit, RefundDue
+from gateway.domain.payments import CLOSABLE, Applied, Attempt, AttemptStatus, Credit, RefundDue
 from gateway.store.schema import invoice, payment_attempt, payment_update, refund
 from gateway.store.statements import Statement, among, by
 
@@ -49,7 +49,7 @@ _CLOSING = Statement(
     payment_attempt.update()
     .where(
         by(payment_attempt.c.invoice_id, "of_invoice"),
-        payment_attempt.c.status.in_(OPEN),
+        payment_attempt.c.status.in_(CLOSABLE),
         payment_attempt.c.closing_at.is_(None),
         payment_attempt.c.id != sa.bindparam("but", type_=payment_attempt.c.id.type),
     )
@@ -131,7 +131,7 @@ def move(
 
 
 def closing(conn: sa.Connection, invoice_id: int, now: datetime, *, but: int | None = None) -> list[Attempt]:
-    """Marks the invoice's open attempts (but one) as to be closed, and gives them."""
+    """Marks the invoice's attempts that may still be open (but one) as to be closed, and gives them."""
     rows = _CLOSING.rows(conn, of_invoice=invoice_id, but=0 if but is None else but, closing_at=now)  # no id is 0
     return [_attempt(row) for row in rows]
 

@@ -83,6 +83,7 @@ class SimBank:
         self.cancel_fault: AdapterError | None = None
         self.before_answer: Callable[[Payment], Awaitable[object]] | None = None
         self.calls: list[str] = []
+        self.fetched: list[Payment] = []  # what was answered to each fetch
         self.on_call: Callable[[str], Awaitable[object]] | None = None
         self._numbers: Iterator[int] = itertools.count(1)
 
@@ -162,6 +163,7 @@ class _Provider:
         if external_id not in bank.payments:
             raise Rejected("no_such_payment")
         payment = bank.payments[external_id]
+        bank.fetched.append(payment)
         return payment.update(f"poll_{external_id}_{payment.version}", bank.now())
 
     async def cancel_payment(self, external_id: str) -> None:

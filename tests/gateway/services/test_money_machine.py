@@ -1,0 +1,302 @@
+"""Money under any interleaving: a machine opens payments, lets the bank and the biller act, and brings the news in any order,
+doubled, late or never. After each step the books must hold; in the end they must be the bank's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack, suppress
+from typing import Any, TypeVar
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+
+from gateway.domain.deliveries import DeliveryState, MessageKind, Step
+from gateway.domain.ids import DELIVERY, read
+from gateway.domain.invoices import InvoiceStatus, status_after
+from gateway.domain.payments import AttemptStatus
+from gateway.ports.channel import Message
+from gateway.ports.errors import OutcomeUnknown, Rejected, RetryLater
+from gateway.ports.provider import PaymentStatus
+from gateway.ports.values import Money
+from gateway.services import invoices
+from gateway.services.errors import Conflict, Unavailable
+from gateway.services.invoices import View
+from gateway.store import events
+from gateway.store.database import open_database
+from gateway.store.inbox import HELD
+from gateway.store.schema import inbox
+from gateway.testing.clock import FakeClock
+from tests.harness.databases import ENGINES, Databases
+from tests.harness.gateway import Sim, count, open_sim
+from tests.harness.vendors import Payment
+
+T = TypeVar("T")
+A, S, IS = AttemptStatus, PaymentStatus, InvoiceStatus
+INVOICES = 2
+ASKED = 10_000
+WHICH = st.integers(0, INVOICES - 1)
+ANY = st.integers(0, 10**6)  # which of those there are, by its remainder
+# What may happen at the bank to a payment that is in a state: the state after it, and how much has come then.
+HAPPENS: dict[PaymentStatus, list[tuple[PaymentStatus, str]]] = {
+    S.PENDING: [
+        (S.PAID, "all"),
+        (S.PAID, "less"),
+        (S.PAID, "more"),
+        (S.PENDING, "part"),
+        (S.ACCEPTED, "same"),
+        (S.FAILED, "same"),
+        (S.EXPIRED, "same"),
+    ],
+    S.ACCEPTED: [(S.PAID, "all"), (S.FAILED, "same")],
+    S.FAILED: [(S.PAID, "all"), (S.ACCEPTED, "same")],
+    S.EXPIRED: [(S.PAID, "all")],
+    S.PAID: [(S.REVERSED, "same"), (S.PAID, "taken back in part")],
+    S.REVERSED: [],
+    S.CANCELLED: [],
+}
+
+
+class Books(RuleBasedStateMachine):
+    """One biller, two invoices, one bank."""
+
+    def __init__(self, databases: Databases, engine: str) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.databases = databases
+        self.stack = AsyncExitStack()
+        self.news: list[Payment] = []  # what the bank has to tell; told in any order, any number of times
+        self.told: list[Payment] = []
+        self.elsewhere = [0] * INVOICES  # money that came another way
+        self.references = 0
+        self.asked_though_settled: list[str] = []
+        self.run(self._open(engine))
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.runner.run(work)
+
+    async def _open(self, engine: str) -> None:
+        self.url = await self.databases.make(engine)
+        self.stack.push_async_callback(self.databases.drop, self.url)
+        database = await open_database(self.url)
+        self.stack.push_async_callback(database.aclose)
+        self.sim: Sim = await self.stack.enter_async_context(open_sim(database, FakeClock()))
+        self.views: list[View] = []
+        steps = [Step("telegram", 0), Step("sms", 600), Step("email", 0)]
+        for number in range(INVOICES):
+            who = {"phone": f"+4072212345{number}", "telegram": str(number), "email": f"p{number}@example.ro"}
+            self.views.append(await self.sim.issue(steps=steps, amount="100.00", **who))
+        for channel in self.sim.vendors.channels.values():
+            channel.on_send = self._sending
+
+    def _sending(self, message: Message) -> None:
+        """No send that asks begins once the debt is settled: what was committed before this step is known."""
+        delivery_id = read(DELIVERY, message.reference.partition("-")[2])
+        for view in self.views:
+            for delivery in view.deliveries:
+                asks = delivery.kind is not MessageKind.PAYMENT_RECEIVED
+                if delivery.id == delivery_id and asks and not view.invoice.payable:
+                    self.asked_though_settled.append(message.reference)
+
+    def teardown(self) -> None:
+        try:
+            self.run(self._in_the_end())
+        finally:
+            self.run(self.stack.aclose())
+            self.runner.close()
+
+    # What payers, banks and billers do.
+
+    def _invoice_id(self, which: int) -> int:
+        return self.views[which].invoice.id
+
+    @rule(which=WHICH, method=st.sampled_from(["bank", "card"]))
+    def start(self, which: int, method: str) -> None:
+        with suppress(Conflict):
+            self.run(self.sim.start(self._invoice_id(which), method))
+
+    @rule(which=WHICH, made=st.booleans())
+    def start_without_an_answer(self, which: int, made: bool) -> None:
+        self.sim.bank.create_fault, self.sim.bank.made_all_the_same = OutcomeUnknown("cut off"), made
+        with suppress(Conflict, Unavailable):
+            self.run(self.sim.start(self._invoice_id(which), "card"))
+        self.sim.bank.create_fault = None
+
+    @rule(which=WHICH, error=st.sampled_from([RetryLater("busy"), Rejected("no")]))
+    def start_in_vain(self, which: int, error: RetryLater | Rejected) -> None:
+        self.sim.bank.create_fault, self.sim.bank.made_all_the_same = error, False
+        with suppress(Conflict, Unavailable):
+            self.run(self.sim.start(self._invoice_id(which), "card"))
+        self.sim.bank.create_fault = None
+
+    @rule(which=WHICH, named=st.booleans(), twice=st.booleans())
+    def start_overtaken_by_its_webhook(self, which: int, named: bool, twice: bool) -> None:
+        """The bank pays and tells before it answers; perhaps it takes a second payment for the same try, too."""
+
+        async def overtake(payment: Payment) -> None:
+            paid = [payment, self.sim.bank.open(payment.request)] if twice else [payment]
+            for one in paid:
+                self._tells(self.sim.bank.change(one.id, S.PAID))
+                await self._tell(self.news[-1])
+
+        self.sim.bank.before_answer, self.sim.bank.named = overtake, named or twice
+        with suppress(Conflict, Unavailable):
+            self.run(self.sim.start(self._invoice_id(which), "bank"))
+        self.sim.bank.before_answer, self.sim.bank.named = None, True
+
+    @precondition(lambda self: any(HAPPENS[payment.status] for payment in self.sim.bank.payments.values()))
+    @rule(which=ANY, what=ANY, told=st.booleans())
+    def at_the_bank(self, which: int, what: int, told: bool) -> None:
+        lively = [payment for payment in self.sim.bank.payments.values() if HAPPENS[payment.status]]
+        payment = lively[which % len(lively)]
+        status, sum_ = HAPPENS[payment.status][what % len(HAPPENS[payment.status])]
+        asked = payment.request.amount.minor
+        received = {"all": asked, "less": asked * 3 // 4, "more": asked + 700, "part": asked // 2}.get(
+            sum_, payment.received
+        )
+        taken_back = received if status is S.REVERSED else received // 3 if "back" in sum_ else payment.reversed
+        received, taken_back = max(received, payment.received), max(taken_back, payment.reversed)
+        self._tells(self.sim.bank.change(payment.id, status, received=received, taken_back=taken_back))
+        if told:
+            self.run(self._tell(self.news[-1]))
+
+    @precondition(lambda self: any(payment.status is S.PAID for payment in self.sim.bank.payments.values()))
+    @rule(which=ANY)
+    def a_second_payment_of_one_try(self, which: int) -> None:
+        paid = [payment for payment in self.sim.bank.payments.values() if payment.status is S.PAID]
+        self._tells(self.sim.bank.change(self.sim.bank.open(paid[which % len(paid)].request).id, S.PAID))
+
+    @precondition(lambda self: self.news)
+    @rule(which=ANY, copies=st.integers(1, 3))
+    def a_webhook(self, which: int, copies: int) -> None:
+        """Any news that the bank ever had, again or for the first time; copies arrive at the same moment."""
+        self.run(self._tell(self.news[which % len(self.news)], copies))
+
+    @rule(seconds=st.sampled_from([1, 10, 70, 700, 2_000, 4_000, 100_000]))
+    def time_passes(self, seconds: int) -> None:
+        self.run(self.sim.pass_time(seconds=seconds))
+
+    @rule(which=WHICH, share=st.sampled_from([1_000, 5_000, 10_000]), again=st.booleans())
+    def money_elsewhere(self, which: int, share: int, again: bool) -> None:
+        self.references += 1
+        for _ in range(1 + again):
+            self.run(self.sim.off_platform(self._invoice_id(which), Money(share, "RON").value, f"R-{self.references}"))
+        self.elsewhere[which] += share
+
+    @rule(which=WHICH)
+    def void(self, which: int) -> None:
+        with suppress(Conflict):
+            self.run(invoices.void(self.sim.ctx, self.sim.biller, self._invoice_id(which)))
+
+    @rule(which=WHICH, amount=st.sampled_from([4_000, 10_000, 25_000]))
+    def another_amount(self, which: int, amount: int) -> None:
+        with suppress(Conflict):
+            self.run(
+                invoices.change(self.sim.ctx, self.sim.biller, self._invoice_id(which), amount=Money(amount, "RON"))
+            )
+
+    def _tells(self, payment: Payment) -> None:
+        self.news.append(payment)
+
+    async def _tell(self, payment: Payment, copies: int = 1) -> None:
+        await asyncio.gather(*(self.sim.tell(payment) for _ in range(copies)))
+        self.told.append(payment)
+
+    # What must hold.
+
+    @invariant()
+    def the_books_hold(self) -> None:
+        self.run(self._look())
+        for number, view in enumerate(self.views):
+            self._sums(number, view)
+            self._states(view)
+            self._facts(view)
+        assert self.asked_though_settled == []
+
+    async def _look(self) -> None:
+        self.views = [await self.sim.view(view.invoice.id) for view in self.views]
+        self.held = await count(self.sim.db, inbox, inbox.c.state == HELD)
+        self.log = await self.sim.db.read(lambda conn: events.after(conn, self.sim.biller.id, 0, 100_000))
+
+    def _sums(self, number: int, view: View) -> None:
+        """Attempts, ledger and invoice say the same, and it is what was told or asked about, no more and no less."""
+        attempts = sum(attempt.received_minor - attempt.reversed_minor for attempt in view.attempts)
+        elsewhere = sum(line.delta_minor for line in view.lines if line.attempt_id is None)
+        assert elsewhere == self.elsewhere[number]
+        assert view.invoice.paid_minor == attempts + elsewhere == sum(line.delta_minor for line in view.lines)
+        for attempt in view.attempts:
+            heard = [p for p in (*self.told, *self.sim.bank.fetched) if p.id == attempt.external_id]
+            figures = (max((p.received for p in heard), default=0), max((p.reversed for p in heard), default=0))
+            known = (attempt.received_minor, attempt.reversed_minor)
+            assert known == figures or (self.held and known <= figures), attempt
+        asked = 0 if view.invoice.status is IS.VOID else view.invoice.amount_minor
+        due = sum(refund.amount_minor for refund in view.refunds if refund.state == "due")
+        assert due == max(0, view.invoice.paid_minor - asked)
+
+    def _states(self, view: View) -> None:
+        row = view.invoice
+        assert row.status is status_after(row.status, row.amount_minor, row.paid_minor)
+        assert (row.settled_at is not None) == (row.status is IS.PAID)
+        if not row.payable:
+            asking = [d for d in view.deliveries if d.kind is not MessageKind.PAYMENT_RECEIVED]
+            assert DeliveryState.QUEUED not in {delivery.state for delivery in asking}
+            assert all(attempt.closing_at or attempt.received_minor for attempt in view.attempts if attempt.open)
+
+    def _facts(self, view: View) -> None:
+        """The log has no gap, and its facts add up to the state that they report."""
+        assert [event.biller_seq for event in self.log] == list(range(1, len(self.log) + 1))
+        mine = [event for event in self.log if event.invoice_id == view.invoice.id]
+        assert [event.invoice_seq for event in mine] == list(range(1, len(mine) + 1))
+        moved = {"payment.received": 1, "payment.reversed": -1}
+        total = sum(moved[e.type] * Money.parse(**e.data["amount"]).minor for e in mine if e.type in moved)
+        assert total == view.invoice.paid_minor
+        types = [event.type for event in mine]
+        assert types.count("invoice.paid") - types.count("invoice.reopened") == (view.invoice.status is IS.PAID)
+        assert types.count("invoice.voided") == (view.invoice.status is IS.VOID)
+
+    async def _in_the_end(self) -> None:
+        """Every webhook has come at last, and every poll: then our books are the bank's, and nothing is left undone."""
+        for payment in self.news:
+            await self._tell(payment)
+        await self.sim.pass_time(hours=30)
+        await self._look()
+        assert self.held == 0
+        for number, view in enumerate(self.views):
+            self._sums(number, view)
+            self._states(view)
+            self._facts(view)
+            references = {attempt.reference.rstrip("+") for attempt in view.attempts}
+            at_the_bank = [p for p in self.sim.bank.payments.values() if p.request.reference in references]
+            assert view.invoice.paid_minor == sum(p.net for p in at_the_bank) + self.elsewhere[number]
+            known = {attempt.external_id for attempt in view.attempts}
+            assert {payment.id for payment in at_the_bank} <= known
+            if not view.invoice.payable:
+                assert not [p for p in at_the_bank if p.status is S.PENDING and p.received == 0], (
+                    "a session is open still"
+                )
+            assert not [a for a in view.attempts if a.status in (A.CREATED, A.UNKNOWN)]
+        assert await self.sim.tasks("dead") == []
+        assert self.asked_though_settled == []
+
+
+EXAMPLES = {"sqlite": 40, "postgres": 12}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.timeout(300)
+def test_money_under_any_interleaving(engine: str, request: pytest.FixtureRequest, databases: Databases) -> None:
+    if engine == "postgres":
+        request.getfixturevalue("postgres")
+    profile = settings(
+        max_examples=EXAMPLES[engine],
+        stateful_step_count=18,
+        derandomize=True,
+        deadline=None,
+        phases=[Phase.generate],  # an example is short enough to be read as it was found
+        suppress_health_check=list(HealthCheck),
+    )
+    machine: Callable[[], Books] = lambda: Books(databases, engine)  # noqa: E731
+    run_state_machine_as_test(machine, settings=profile)  # type: ignore[arg-type]

@@ -78,7 +78,7 @@ async def read_push_endpoint(call: Call[None, None]) -> Answer:
     examples={"pause": {"enabled": False}, "after a 410": {"enabled": True}},
 )
 async def change_push_endpoint(call: Call[models.PushEndpointChange, None]) -> Answer:
-    """Switched on again, it goes on where it stopped."""
+    """Switched on again, or given another URL, it goes on at once where it stopped."""
     body = call.body
     row = await push_endpoints.change_endpoint(
         call.context, call.biller, _endpoint_id(call), url=body.url, types=body.events, enabled=body.enabled
@@ -141,7 +141,7 @@ async def list_pushes(call: Call[None, queries.PageQuery]) -> Answer:
     returns={202: Returns("It will be pushed again, with the same id.", answers.ReplayedPush)},
 )
 async def replay_push(call: Call[None, None]) -> Answer:
-    """Also one that was delivered, or that is out of tries."""
+    """Also one that was delivered (it then shows the invoice as it is now), or that is out of tries (it comes as it was)."""
     push_id = ids.read(ids.PUSH, call.path["push_id"])
     if push_id is None:
         raise NotFound("there is no such push")

@@ -128,7 +128,10 @@ class Brand(Section):
 
 
 class DeliveryStep(Section):
-    """One channel of the plan; `wait` is how long its receipt may take before the next one is used too."""
+    """One channel of the plan; `wait` is how long its receipt may take before the next one is used too; `0s` uses both at once.
+
+    A vendor that is down is waited for as long, and then its channel is passed over.
+    """
 
     channel: str
     wait_s: Wait = Field(default=600, alias="wait")

@@ -67,11 +67,16 @@ MEANINGS: dict[EventType, str] = {
     EventType.DELIVERY_SENT: "The vendor took the message.",
     EventType.DELIVERY_DELIVERED: "The message is on the payer's device.",
     EventType.DELIVERY_READ: "The payer has read the message.",
-    EventType.DELIVERY_FAILED: "The message did not arrive; `code` says why.",
+    EventType.DELIVERY_FAILED: (
+        "The message did not arrive; `code` is the vendor's, or ours: `out_of_tries`, `overtaken` (the next channel was taken), "
+        "`no_account`, `suppressed_stopped`, `suppressed_unreachable`."
+    ),
     EventType.DELIVERY_UNKNOWN: "The vendor did not say whether it took the message; it is asked before anything is resent.",
     EventType.DELIVERY_REVOKED: "A queued message was not sent, because it was no longer true.",
     EventType.DELIVERY_IMPOSSIBLE: "There was no way left to reach the payer.",
-    EventType.PAYER_STOPPED: "The payer wants no more messages on this channel, or the address is dead.",
+    EventType.PAYER_STOPPED: (
+        "No more messages go to this address: `reason` is `stopped` (the payer's wish) or `unreachable` (it is dead)."
+    ),
     EventType.PAYER_STARTED: "The payer wants messages on this channel again.",
     EventType.PAYER_BOUND: "A chat was bound to the payer by a single-use link.",
     EventType.MESSAGE_RECEIVED: "The payer wrote something.",

@@ -22,10 +22,11 @@ from gateway.ports.values import Money
 from gateway.services import invoices, push_endpoints, status_push
 from gateway.services.shapes import invoice_json
 from gateway.store.database import Database
-from gateway.store.pushes import DEAD, DELIVERED, WAITING, EndpointRow, PushRow
+from gateway.store.pushes import DEAD, DELIVERED, WAITING, EndpointRow
 from gateway.testing.clock import FakeClock
 from tests.harness.gateway import PUSH_SECRET, Sim, open_sim
 from tests.harness.postgres import free_port
+from tests.harness.pushing import endpoint, log
 from tests.harness.receiver import Push, Receiver, receiving
 
 ISSUED, CHANGED, VOIDED = "invoice.issued", "invoice.changed", "invoice.voided"
@@ -38,18 +39,8 @@ async def erp(clock: FakeClock) -> AsyncIterator[Receiver]:
         yield receiver
 
 
-async def endpoint(sim: Sim, receiver: Receiver, **more: Any) -> EndpointRow:
-    row, _ = await push_endpoints.add_endpoint(sim.ctx, sim.biller, receiver.url, secret=PUSH_SECRET, **more)
-    return row
-
-
 async def again(sim: Sim, row: EndpointRow) -> EndpointRow:
     return await push_endpoints.endpoint(sim.ctx, sim.biller, row.id)
-
-
-async def log(sim: Sim, row: EndpointRow) -> list[PushRow]:
-    found, _ = await push_endpoints.log(sim.ctx, sim.biller, row.id, limit=100)
-    return [push for push, _, _ in reversed(found)]
 
 
 class TestOrder:

@@ -62,6 +62,7 @@ class TestServer:
             [limits]
             body_bytes = 65536
             request_timeout = "2m"
+            idle_timeout = "30s"
             reads_per_minute = 10
             writes_per_minute = 5
             """,
@@ -79,6 +80,7 @@ class TestServer:
         assert config.limits.model_dump() == {
             "body_bytes": 65536,
             "request_timeout_s": "120s",
+            "idle_timeout_s": "30s",
             "reads_per_minute": 10,
             "writes_per_minute": 5,
         }

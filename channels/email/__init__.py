@@ -29,7 +29,8 @@ from gateway.ports.errors import Rejected
 from gateway.ports.http import HttpClient
 from gateway.ports.values import Limits, Secret, WebhookRequest
 
-LIMITS = Limits(text=100_000, per_second=50.0, concurrency=10)
+# A mail server that is pressed too hard says so itself (4xx), and is left alone for a while.
+LIMITS = Limits(text=100_000, per_second=1_000.0, concurrency=10)
 _REFERENCE = re.compile(r"[A-Za-z0-9_-]{1,40}")  # 64 octets of local part hold "bounce+", it and the proof
 
 
@@ -65,6 +66,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         mailbox(self.from_address, "from_address")
+        if self.return_path_domain:
+            mailbox(f"bounce@{self.return_path_domain}", "return_path_domain")
         if self.dkim_key and not self.dkim_selector:
             raise ValueError("dkim_selector: needed with dkim_key")
         if self.dkim_key and not _readable(self.dkim_key):

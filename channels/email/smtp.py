@@ -1,25 +1,20 @@
 """SMTP connections that stay open, each used by one message at a time. Knows nothing of what a message says.
 
-DATA is done in two steps instead of by the library's one, to know on which side of the final dot a connection broke:
-before it nothing was handed over, after it the outcome is unknown (RFC 1047).
+A message goes out in two steps, to know on which side of the final dot a connection broke: before it nothing was handed
+over, after it the outcome is unknown (RFC 1047).
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import ssl
 from dataclasses import dataclass
 
-from aiosmtplib import (
-    SMTP,
-    SMTPDataError,
-    SMTPException,
-    SMTPResponseException,
-    SMTPServerDisconnected,
-    SMTPTimeoutError,
-)
+from aiosmtplib import SMTP, SMTPException, SMTPResponseException, SMTPServerDisconnected, SMTPTimeoutError
 
+from channels.email.conversation import Conversation
 from gateway.ports.errors import AdapterError, OutcomeUnknown, Rejected, RetryLater
 from gateway.ports.values import Secret
 
@@ -62,61 +57,61 @@ class SmtpPool:
         self._tls = None if security == "none" else ssl.create_default_context(cafile=ca_file)
         self._timeout_s = timeout_s
         self._slots = asyncio.Semaphore(size)
-        self._idle: list[SMTP] = []
+        self._idle: list[Conversation] = []
         self._closed = False
 
     async def deliver(self, envelope: Envelope) -> None:
         """Hands over one message. Raises RetryLater, Rejected or OutcomeUnknown."""
         async with self._slots:
-            client, reused = self._take(), True
-            if client is None:
-                client, reused = await self._connect(), False
+            line, reused = self._take(), True
+            if line is None:
+                line, reused = await self._connect(), False
             try:
                 try:
-                    await self._open(client, envelope)
+                    await self._begin(line, envelope)
                 except (SMTPServerDisconnected, SMTPResponseException) as error:
                     if not reused or getattr(error, "code", 421) != 421:
                         raise
-                    client.close()  # the server had let go of an idle connection: nothing was said on it yet
-                    client = await self._connect()
-                    await self._open(client, envelope)
-                await self._hand_over(client, envelope)
+                    line.close()  # the server had let go of an idle connection: nothing was said on it yet
+                    line = await self._connect()
+                    await self._begin(line, envelope)
+                await self._hand_over(line, envelope)
             except SMTPResponseException as error:
-                await _reset(client)
+                await _reset(line)
                 raise _refusal(error.code, error.message) from None
             except AdapterError:
-                client.close()
+                line.close()
                 raise
             except (SMTPException, OSError):
-                client.close()
+                line.close()
                 raise RetryLater("the mail server was lost before it took the message") from None
             except BaseException:
-                client.close()
+                line.close()
                 raise
             finally:
-                if client.is_connected and not self._closed:
-                    self._idle.append(client)
+                if line.is_open and not self._closed:
+                    self._idle.append(line)
                 else:
-                    client.close()
+                    line.close()
 
     async def aclose(self) -> None:
         self._closed = True
         while self._idle:
-            client = self._idle.pop()
-            try:
-                await client.quit(timeout=1.0)
-            except (SMTPException, OSError):
-                client.close()
+            line = self._idle.pop()
+            with contextlib.suppress(SMTPException, OSError):
+                async with asyncio.timeout(1.0):
+                    await line.ask(b"QUIT\r\n")
+            line.close()
 
-    def _take(self) -> SMTP | None:
+    def _take(self) -> Conversation | None:
         while self._idle:
-            client = self._idle.pop()
-            if client.is_connected:
-                return client
-            client.close()
+            line = self._idle.pop()
+            if line.is_open:
+                return line
+            line.close()
         return None
 
-    async def _connect(self) -> SMTP:
+    async def _connect(self) -> Conversation:
         host, port = self._address
         username, password = self._login
         client = SMTP(
@@ -140,45 +135,39 @@ class SmtpPool:
             raise RetryLater("the mail server cannot be reached") from None
         except SMTPException:
             raise Rejected("not_supported", "the mail server lacks STARTTLS or our way to log in") from None
-        return client
+        return Conversation(client, self._timeout_s)
 
-    async def _open(self, client: SMTP, envelope: Envelope) -> None:
-        mail, rcpt = [], []
-        if client.supports_extension("size"):
-            mail.append(f"SIZE={len(envelope.content)}")
-        if client.supports_extension("dsn"):
-            mail += ["RET=HDRS", f"ENVID={envelope.envelope_id}"]
-            rcpt.append("NOTIFY=FAILURE,DELAY")
-        encoding = "ascii"
-        if not envelope.recipient.isascii():
-            if not client.supports_extension("smtputf8"):
+    async def _begin(self, line: Conversation, envelope: Envelope) -> None:
+        sender, recipient = f"MAIL FROM:<{envelope.sender}>", f"RCPT TO:<{envelope.recipient}>"
+        if "size" in line.extensions:
+            sender += f" SIZE={len(envelope.content)}"
+        if "dsn" in line.extensions:
+            sender += f" RET=HDRS ENVID={envelope.envelope_id}"
+            recipient += " NOTIFY=FAILURE,DELAY"
+        if not (sender + recipient).isascii():
+            if "smtputf8" not in line.extensions:
                 raise Rejected("5.6.7", "the mail server takes no address with such letters")
-            mail.append("SMTPUTF8")
-            encoding = "utf-8"
-        await client.mail(envelope.sender, options=mail, encoding=encoding)
-        await client.rcpt(envelope.recipient, options=rcpt, encoding=encoding)
+            sender += " SMTPUTF8"
+        code = await line.ask(f"{sender}\r\n".encode(), f"{recipient}\r\n".encode(), b"DATA\r\n")
+        if code != 354:
+            raise SMTPResponseException(code, "no answer to DATA")
 
-    async def _hand_over(self, client: SMTP, envelope: Envelope) -> None:
-        go_on = await client.execute_command(b"DATA")
-        if go_on.code != 354:
-            raise SMTPDataError(go_on.code, go_on.message)
-        content = envelope.content.replace(b"\r\n.", b"\r\n..")
-        assert client.protocol is not None
-        client.protocol.write(content + b".\r\n")
+    async def _hand_over(self, line: Conversation, envelope: Envelope) -> None:
+        line.write(envelope.content.replace(b"\r\n.", b"\r\n..") + b".\r\n")
         try:
-            answer = await client.protocol.read_response(timeout=self._timeout_s)
+            code, text = await line.answer()
         except (SMTPServerDisconnected, SMTPTimeoutError, OSError):
             raise OutcomeUnknown("the mail server did not answer after the final dot") from None
-        if answer.code != 250:
-            raise SMTPDataError(answer.code, answer.message)
+        if code != 250:
+            raise SMTPResponseException(code, text)
 
 
-async def _reset(client: SMTP) -> None:
+async def _reset(line: Conversation) -> None:
     """Ends a refused message so that the connection can carry the next one."""
     try:
-        await client.rset()
+        await line.ask(b"RSET\r\n")
     except (SMTPException, OSError):
-        client.close()
+        line.close()
 
 
 def _refusal(code: int, text: str) -> AdapterError:

@@ -82,7 +82,7 @@ class MailStandIn:
         self.host = "127.0.0.1"
         self.port = 0
         self.connections = 0  # that were ever made
-        self.smtputf8 = True
+        self.smtputf8 = self.pipelining = True
         self.stalled = asyncio.Event()  # somebody waits in vain for an answer
         self.idle = asyncio.Event()  # nobody is connected
         self._tls = tls
@@ -214,7 +214,7 @@ class _Handler:
         self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
     ) -> list[str]:
         session.host_name = hostname
-        return [*responses[:-1], "250-DSN", responses[-1]]
+        return [*responses[:-1], "250-DSN", *["250-PIPELINING"] * self._stand_in.pipelining, responses[-1]]
 
     async def handle_MAIL(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]

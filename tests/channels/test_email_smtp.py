@@ -24,9 +24,10 @@ from gateway.testing.clock import FakeClock
 from tests.channels.email_bench import EmailBench, open_bench
 
 
-@pytest.fixture
-async def bench() -> AsyncIterator[EmailBench]:
+@pytest.fixture(params=[True, False], ids=["pipelined", "one by one"])
+async def bench(request: pytest.FixtureRequest) -> AsyncIterator[EmailBench]:
     async with open_bench() as bench:
+        bench.mail.pipelining = request.param
         yield bench
 
 

@@ -94,12 +94,12 @@ def _words(value: str) -> str:
     """RFC 2047: as it is when short and plain, else encoded words of at most 75 characters, one a line."""
     if _PLAIN.fullmatch(value) and "=?" not in value:
         return value
-    words, chunk = [], b""
-    for character in _one_line_end(value).replace("\n", " "):
-        encoded = character.encode("utf-8", "replace")
-        if len(chunk) + len(encoded) > 45:
-            words.append(chunk)
-            chunk = b""
-        chunk += encoded
-    words.append(chunk)
+    octets = _one_line_end(value).replace("\n", " ").encode("utf-8", "replace")
+    words = []
+    while octets:
+        cut = 45
+        while octets[cut : cut + 1] and octets[cut] & 0xC0 == 0x80:  # inside a character
+            cut -= 1
+        words.append(octets[:cut])
+        octets = octets[cut:]
     return "\r\n ".join(f"=?utf-8?B?{binascii.b2a_base64(word, newline=False).decode()}?=" for word in words)

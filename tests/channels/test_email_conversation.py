@@ -19,7 +19,7 @@ BYE = None  # in a script: the server closes the connection
 
 
 class Server(asyncio.Protocol):
-    """Says one thing of its script after each packet that comes; `packets` are those after EHLO."""
+    """Says one thing of its script after each packet that comes, and yes to all that is not in it; `packets` are those after EHLO."""
 
     def __init__(self, ehlo: bytes, script: Sequence[bytes | None]) -> None:
         self.script = [b"220 hello\r\n", ehlo, *script]
@@ -39,13 +39,11 @@ class Server(asyncio.Protocol):
         self.say()
 
     def say(self) -> None:
-        for words in [self.script.pop(0)] if self.script else []:
-            if words is BYE:
-                self.transport.close()
-            else:
-                self.transport.write(words)
-                if self.script[:1] == [BYE]:
-                    self.transport.close()
+        words = self.script.pop(0) if self.script else b"250 as you like\r\n"
+        if words is not BYE:
+            self.transport.write(words)
+        if words is BYE or self.script[:1] == [BYE]:
+            self.transport.close()
 
     @property
     def packets(self) -> list[bytes]:

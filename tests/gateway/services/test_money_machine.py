@@ -258,8 +258,8 @@ class Books(RuleBasedStateMachine):
         assert types.count("invoice.voided") == (view.invoice.status is IS.VOID)
 
     async def _in_the_end(self) -> None:
-        """Every webhook has come at last, and every poll: then our books are the bank's, and nothing is left undone."""
-        for payment in self.news:
+        """Every webhook has come at last, the newest first, and every poll: our books are the bank's, and nothing is left undone."""
+        for payment in reversed(self.news):
             await self._tell(payment)
         await self.sim.pass_time(hours=30)
         await self._look()

@@ -11,6 +11,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from aiohttp import web
@@ -36,6 +37,7 @@ from gateway.worker import Worker
 
 log = structlog.get_logger()
 DRAIN_S = 15.0
+Ends = list[Callable[[], Awaitable[None]]]
 
 
 @asynccontextmanager
@@ -126,30 +128,36 @@ async def running(
 ) -> AsyncIterator[Running]:
     """Runs a gateway while the context is open: listeners, workers, or both.
 
-    On the way out it stops taking connections and tasks, lets requests and tasks under way end, and gives back what is left.
+    On the way out it stops taking connections and tasks, lets requests and tasks under way end at the same time, and gives back
+    what is left.
     """
     async with (
         open_context(config, clock=clock, registry=registry, public_url=public_url) as ctx,
         contextlib.AsyncExitStack() as stack,
     ):
         ctx.directory.warm()
-        metrics = Metrics()
+        metrics, ends = Metrics(), Ends()
         url = operations_url = ""
         if "web" in roles:
             public = public_application(ctx, config, metrics)
-            url = await _listen(stack, public, config, config.server.listen, sockets and sockets[0])
+            url = await _listen(stack, ends, public, config, config.server.listen, sockets and sockets[0])
         worker = Worker(ctx, worker_name()) if "worker" in roles else None
         operations = operations_application(ctx, metrics)
         at = config.server.operations_listen
-        operations_url = await _listen(stack, operations, config, at, sockets and sockets[1])
+        operations_url = await _listen(stack, ends, operations, config, at, sockets and sockets[1])
         if (control_socket := control.socket_beside(config.database.url.reveal())) is not None:
             await stack.enter_async_context(control.listening(ctx, control_socket))
         if worker is not None:
             if ctx.db.dialect == "sqlite":  # nobody else has the file, so whoever held a task was killed
                 await ctx.db.write(lambda conn: outbox.release_orphans(conn, ctx.clock.now()))
             work = asyncio.create_task(worker.run(), name="worker")
-            stack.push_async_callback(_stop_worker, worker, work)
+            ends.append(partial(_stop_worker, worker, work))
+        stack.push_async_callback(_all_at_once, ends)
         yield Running(ctx, url, operations_url, worker)
+
+
+async def _all_at_once(ends: Ends) -> None:
+    await asyncio.gather(*(end() for end in ends))
 
 
 async def _stop_worker(worker: Worker, work: asyncio.Task[None]) -> None:
@@ -158,7 +166,12 @@ async def _stop_worker(worker: Worker, work: asyncio.Task[None]) -> None:
 
 
 async def _listen(
-    stack: contextlib.AsyncExitStack, app: web.Application, config: Config, at: Listen, bound: socket.socket | None
+    stack: contextlib.AsyncExitStack,
+    ends: Ends,
+    app: web.Application,
+    config: Config,
+    at: Listen,
+    bound: socket.socket | None,
 ) -> str:
     drain = Drain()
     app.middlewares.insert(0, drain.middleware)
@@ -175,7 +188,7 @@ async def _listen(
         web.SockSite(runner, bound) if bound is not None else web.TCPSite(runner, at.host, at.port, backlog=1024)
     )
     await site.start()
-    stack.push_async_callback(drain.end, runner, site)
+    ends.append(partial(drain.end, runner, site))
     host, port = runner.addresses[0][:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 

@@ -136,7 +136,7 @@ def _opened(
     started = NewEvent(EventType.PAYMENT_STARTED, {"payment": show(ATTEMPT, attempt.id), "method": attempt.method})
     events.append(conn, attempt.biller_id, attempt.invoice_id, [started], now)
     for early in inbox.held_about(conn, account.row.name, session.external_id):
-        outbox.poke(conn, APPLY_INBOX, early, account.destination, now, now)
+        outbox.poke(conn, APPLY_INBOX, early, "", now, now)
     outbox.poke(conn, POLL, attempt.id, account.destination, now + FIRST_POLL, now)
     current = payments.get(conn, attempt.id)
     wanted = current is not None and current.closing_at is None

@@ -167,7 +167,7 @@ def _sent(
     if account.plugin.receipts:
         _wait(conn, delivery, now)
         for early in inbox.held_about(conn, account.row.name, result.external_id):
-            outbox.poke(conn, APPLY_INBOX, early, account.destination, now, now)
+            outbox.poke(conn, APPLY_INBOX, early, "", now, now)
     else:
         outbox.drop(conn, plans.FALL_BACK, delivery_id)
     invoice = invoices.get(conn, delivery.invoice_id)

@@ -45,7 +45,7 @@ async def receive_webhook(ctx: Context, account: ChannelAccount, request: Webhoo
                 _inbound(conn, ctx, account, event, now)
             elif not apply_receipt(conn, ctx, account, event, now):
                 inbox.hold(conn, inbox_id, as_json(event))  # it came before we knew the vendor's id
-                outbox.add(conn, APPLY_INBOX, inbox_id, account.destination, now + timedelta(seconds=2), now)
+                outbox.add(conn, APPLY_INBOX, inbox_id, "", now + timedelta(seconds=2), now)
         return new
 
     return await ctx.db.write(body) if happened else 0

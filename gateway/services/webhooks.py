@@ -54,7 +54,7 @@ def _receive(
     attempt_id = _attempt_for(conn, account, update, now)
     if attempt_id is None:
         inbox.hold(conn, inbox_id, _as_json(update))
-        outbox.add(conn, APPLY_INBOX, inbox_id, account.destination, now + timedelta(seconds=5), now)
+        outbox.add(conn, APPLY_INBOX, inbox_id, "", now + timedelta(seconds=5), now)
     else:
         apply_update(conn, directory, attempt_id, update, WEBHOOK, now)
     return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
@@ -31,12 +32,49 @@ SECRETS = {
 }
 
 
+class Gate:
+    """Holds back the answers of a vendor. `reached`: somebody waits for one."""
+
+    def __init__(self) -> None:
+        self.reached = asyncio.Event()
+        self._open = asyncio.Event()
+        self._open.set()
+
+    def hold(self) -> None:
+        self.reached.clear()
+        self._open.clear()
+
+    def release(self) -> None:
+        self._open.set()
+
+    async def passed(self) -> None:
+        self.reached.set()
+        await self._open.wait()
+
+
+class SlowBank(Bank):
+    """Opens payments through a gate."""
+
+    def __init__(self, **known: Any) -> None:
+        super().__init__(**known)
+        self.gate = Gate()
+
+    async def _create(self, request: web.Request) -> web.StreamResponse:
+        await self.gate.passed()
+        return await super()._create(request)
+
+
 class SeenTwilio(TwilioStandIn):
-    """Writes down which receipts were answered with 2xx, by the id that the inbox knows them by."""
+    """Writes down which receipts were answered with 2xx, by the id that the inbox knows them by; takes SMS through a gate."""
 
     def __init__(self, **known: Any) -> None:
         super().__init__(**known)
         self.taken: set[str] = set()
+        self.gate = Gate()
+
+    async def _create(self, request: web.Request) -> web.StreamResponse:
+        await self.gate.passed()
+        return await super()._create(request)
 
     async def receipt(self, sid: str, status: str, error_code: int | None = None) -> int:
         answered = await super().receipt(sid, status, error_code)
@@ -82,7 +120,7 @@ class SeenErp(Erp):
 class Vendors:
     """Everybody whom the gateway talks to; `secrets` is what its environment must hold."""
 
-    bank: Bank
+    bank: SlowBank
     twilio: SeenTwilio
     telegram: TelegramStandIn
     mail: MailStandIn
@@ -154,7 +192,7 @@ async def vendors_at(gateway_url: str) -> AsyncIterator[Vendors]:
     """The stand-ins, on free ports; they call the gateway at its public URL."""
     known = SECRETS | {"PUSH_SECRET": push_secret()}
     hooks = f"{gateway_url}/hooks/channels/acme"
-    bank = Bank(
+    bank = SlowBank(
         api_key=Secret(known["BANK_KEY"]),
         webhook_secrets=[Secret(known["BANK_SECRET"])],
         clock=SystemClock(),

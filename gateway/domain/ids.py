@@ -36,7 +36,7 @@ def show(prefix: str, number: int) -> str:
 def read(prefix: str, text: str) -> int | None:
     """The number in a public id, or None when it is not one of ours (then nothing of that name exists)."""
     head, _, tail = text.partition("_")
-    if head != prefix or not 7 <= len(tail) <= 10:
+    if head != prefix or not 7 <= len(tail) <= 11:
         return None
     try:
         number = unbase62(tail)

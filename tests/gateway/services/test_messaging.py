@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
 from itertools import pairwise
 
 import pytest
 from structlog.testing import capture_logs
 
-from gateway.domain.deliveries import DeliveryState, Step
+from gateway.domain.deliveries import DeliveryState, MessageKind, Step
 from gateway.ports.channel import DeliveryStatus, Message
 from gateway.ports.errors import AdapterError, OutcomeUnknown, Rejected, RetryLater
 from gateway.services import plans
@@ -308,3 +309,16 @@ class TestRaces:
         await sim.drain()
         await other.drain()
         assert len(sms.sent) == 1
+
+    async def test_all_at_once_leaves_no_message_that_asks_who_paid(self, sim: Sim) -> None:
+        _, _, telegram = channels(sim)
+        views = [await sim.issue(steps=[Step("telegram", 0)], **EVERYWHERE) for _ in range(12)]
+        await asyncio.gather(sim.drain(), *(self.pays(sim, view.invoice.id) for view in views))
+        await sim.pass_time(hours=1)
+        edited = {external_id for external_id, _ in telegram.edits}
+        for view in views:
+            asked, *thanked = await sim.deliveries(view.invoice.id)
+            assert asked.state in (D.SENT, D.REVOKED)
+            assert asked.state is D.REVOKED or asked.external_id in edited
+            assert [one.kind for one in thanked] in ([], [MessageKind.PAYMENT_RECEIVED])
+        assert (await sim.tasks(), await sim.tasks("dead")) == ([], [])

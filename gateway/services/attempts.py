@@ -135,7 +135,7 @@ def _opened(
     payments.opened(conn, attempt.id, session.external_id, session.redirect_url, expires_at, now)
     started = NewEvent(EventType.PAYMENT_STARTED, {"payment": show(ATTEMPT, attempt.id), "method": attempt.method})
     events.append(conn, attempt.biller_id, attempt.invoice_id, [started], now)
-    for early in inbox.held_about(conn, account.row.name, session.external_id):
+    for early in inbox.held_about(conn, account.row.inbox, session.external_id):
         outbox.poke(conn, APPLY_INBOX, early, "", now, now)
     outbox.poke(conn, POLL, attempt.id, account.destination, now + FIRST_POLL, now)
     current = payments.get(conn, attempt.id)

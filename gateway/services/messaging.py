@@ -166,7 +166,7 @@ def _sent(
     plans.report(conn, replace(delivery, state=D.SENT, external_id=result.external_id), now)
     if account.plugin.receipts:
         _wait(conn, delivery, now)
-        for early in inbox.held_about(conn, account.row.name, result.external_id):
+        for early in inbox.held_about(conn, account.row.inbox, result.external_id):
             outbox.poke(conn, APPLY_INBOX, early, "", now, now)
     else:
         outbox.drop(conn, plans.FALL_BACK, delivery_id)

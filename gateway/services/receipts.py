@@ -37,7 +37,7 @@ async def receive_webhook(ctx: Context, account: ChannelAccount, request: Webhoo
     def body(conn: sa.Connection) -> int:
         new = 0
         for event in happened:
-            inbox_id = inbox.keep(conn, account.row.name, event.event_id, raw, now)
+            inbox_id = inbox.keep(conn, account.row.inbox, event.event_id, raw, now)
             if inbox_id is None:
                 continue
             new += 1
@@ -132,7 +132,7 @@ async def apply_held(ctx: Context, inbox_id: int) -> bool:
         if held.parsed["kind"] == "payment":
             done = apply_held_payment(conn, ctx.directory, held, now)
         else:
-            account = ctx.directory.channel_called(held.account)
+            account = ctx.directory.channel_called(held.account.removeprefix("channel:"))
             done = account is not None and apply_receipt(conn, ctx, account, from_json(held.parsed), now)
         if done:
             inbox.applied(conn, inbox_id)

@@ -48,7 +48,7 @@ async def receive_webhook(ctx: Context, account: ProviderAccount, request: Webho
 def _receive(
     conn: sa.Connection, directory: Directory, account: ProviderAccount, update: PaymentUpdate, raw: Raw, now: datetime
 ) -> bool:
-    inbox_id = inbox.keep(conn, account.row.name, update.event_id, raw, now)
+    inbox_id = inbox.keep(conn, account.row.inbox, update.event_id, raw, now)
     if inbox_id is None:
         return False
     attempt_id = _attempt_for(conn, account, update, now)
@@ -80,7 +80,7 @@ def _attempt_for(conn: sa.Connection, account: ProviderAccount, update: PaymentU
 
 def apply_held_payment(conn: sa.Connection, directory: Directory, held: inbox.Held, now: datetime) -> bool:
     """Applies a held observation if its attempt exists now. False: it still does not."""
-    account = directory.provider_called(held.account)
+    account = directory.provider_called(held.account.removeprefix("provider:"))
     update = _from_json(held.parsed)
     attempt_id = _attempt_for(conn, account, update, now) if account else None
     if attempt_id is None:

@@ -36,6 +36,11 @@ class AccountRow:
     enabled: bool
     updated_at: datetime
 
+    @property
+    def inbox(self) -> str:
+        """Whose events these are: a channel and a provider may have one name, and each vendor counts for itself."""
+        return f"{self.kind}:{self.name}"
+
 
 @dataclass(frozen=True, slots=True)
 class KeyRow:

@@ -133,9 +133,9 @@ def _webhooks(conn: sa.Connection, vendors: Vendors) -> None:
     rows = conn.execute(sa.select(inbox.c.account, inbox.c.event_id, inbox.c.state)).all()
     kept = {(account, event_id): state for account, event_id, state in rows}
     for event_id in vendors.webhooks_taken:
-        assert kept.get(("acme.bank", event_id)) == "applied", event_id
+        assert kept.get(("provider:acme.bank", event_id)) == "applied", event_id
     for event_id in vendors.twilio.taken:
-        assert kept.get(("acme.sms", event_id)) == "applied", event_id
+        assert kept.get(("channel:acme.sms", event_id)) == "applied", event_id
 
 
 def _money(conn: sa.Connection, load: Load, vendors: Vendors) -> None:

@@ -143,7 +143,7 @@ async def test_rule_06_a_webhook_before_the_answer_is_not_lost(sim: Sim, named: 
         (payment_id,) = sim.bank.payments
         assert await sim.tell(sim.bank.change(payment_id, S.PAID)) == 1
         assert await sim.status(view.invoice.id) is (IS.PAID if named else IS.OPEN)
-        assert await sim.db.read(lambda conn: bool(inbox_store.held_about(conn, "acme.sim", payment_id))) is not named
+        assert await sim.db.read(lambda conn: bool(inbox_store.held_about(conn, "provider:acme.sim", payment_id))) is not named
 
     sim.bank.before_answer = overtake
     await sim.start(view.invoice.id)
@@ -151,6 +151,18 @@ async def test_rule_06_a_webhook_before_the_answer_is_not_lost(sim: Sim, named: 
     assert await sim.status(view.invoice.id) is IS.PAID
     assert (await sim.event_types(view.invoice.id)).count("payment.received") == 1
     assert (outbox.DUE, await count(sim.db, inbox, inbox.c.state == inbox_store.HELD)) == (outbox.DUE, 0)
+
+
+async def test_rule_06_a_channel_and_a_provider_of_one_name_do_not_take_each_others_events(
+    database: Database, clock: FakeClock
+) -> None:
+    async with open_sim(database, clock, channels={"sim": {"address": "phone"}}) as sim:
+        view = await sim.issue()
+        paid = sim.bank.change(await sim.open_payment(view.invoice.id), S.PAID)
+        same_id = f"evt_{paid.id}_{paid.version}"
+        assert await sim.hear("sim", sim.vendors.channels["sim"].word("+40722000000", "hello", event_id=same_id)) == 1
+        assert await sim.tell(paid) == 1
+        assert await sim.status(view.invoice.id) is IS.PAID
 
 
 async def test_rule_06_what_speaks_of_nothing_we_know_is_tried_for_days_and_then_shown_as_dead(sim: Sim) -> None:

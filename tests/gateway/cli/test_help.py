@@ -97,7 +97,9 @@ class TestBench:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
     ) -> None:
         (tmp_path / "benchmarks").mkdir()
-        (tmp_path / "benchmarks" / "__init__.py").touch()  # else it yields to a package of this name further on the path
+        (
+            tmp_path / "benchmarks" / "__init__.py"
+        ).touch()  # else it yields to a package of this name further on the path
         (tmp_path / "benchmarks" / "__main__.py").write_text("import sys; print(sys.argv[1:]); sys.exit(3)\n")
         monkeypatch.setattr(gateway, "__file__", str(tmp_path / "gateway" / "__init__.py"))
         assert Terminal(tmp_path).run("bench", "--json", "intake").code == 3

@@ -143,7 +143,10 @@ async def test_rule_06_a_webhook_before_the_answer_is_not_lost(sim: Sim, named: 
         (payment_id,) = sim.bank.payments
         assert await sim.tell(sim.bank.change(payment_id, S.PAID)) == 1
         assert await sim.status(view.invoice.id) is (IS.PAID if named else IS.OPEN)
-        assert await sim.db.read(lambda conn: bool(inbox_store.held_about(conn, "provider:acme.sim", payment_id))) is not named
+        assert (
+            await sim.db.read(lambda conn: bool(inbox_store.held_about(conn, "provider:acme.sim", payment_id)))
+            is not named
+        )
 
     sim.bank.before_answer = overtake
     await sim.start(view.invoice.id)

@@ -48,7 +48,7 @@ test: check ## the checks and every test
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(PYTEST_FLAGS)
 
 soak: venv ## the long tests: kill -9 under load, over and over
-	$(BIN)/python -m pytest -m soak --timeout 1800 $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest -m soak --timeout 1800 -rP $(PYTEST_FLAGS)
 
 bench: venv ## what it does on this machine, each leg beside its floor
 	$(BIN)/python -m benchmarks

@@ -31,7 +31,11 @@ from tests.harness.attacked import (
 from tests.harness.journeys import Journey
 from tests.harness.vendors_seen import SECRETS
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("bad webhooks")]
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.timeout(180),
+    pytest.mark.xdist_group("bad webhooks"),
+]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

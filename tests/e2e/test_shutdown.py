@@ -19,6 +19,8 @@ from tests.harness.journeys import Journey, Load
 from tests.harness.processes import Installation
 from tests.harness.vendors_seen import vendors_at
 
+pytestmark = pytest.mark.timeout(180)  # a process is waited for, and other tests may have the processors
+
 LEASED = sa.select(task.c.kind).where(task.c.lease_by.is_not(None))
 DELIVERIES = sa.select(delivery.c.channel, delivery.c.state, delivery.c.resends).order_by(delivery.c.id)
 

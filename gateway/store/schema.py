@@ -34,7 +34,7 @@ class Instant(sa.types.TypeDecorator[datetime]):
         return lambda value: None if value is None else round(value.timestamp() * 1000)
 
     def result_processor(self, dialect: sa.Dialect, coltype: object) -> Callable[[int | None], datetime | None]:
-        return lambda value: None if value is None else datetime.fromtimestamp(value / 1000, UTC)
+        return lambda ms: None if ms is None else datetime.fromtimestamp(ms / 1000, UTC)
 
 
 def to_ms(at: datetime) -> int:

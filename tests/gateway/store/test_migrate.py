@@ -42,8 +42,17 @@ async def test_the_database_is_what_the_code_says(database: Database) -> None:
 
 
 async def test_drift_is_seen(database: Database) -> None:
-    await database.write(lambda conn: conn.execute(sa.text("DROP INDEX ix_task_state_due_at")) and None)
-    assert await database.read(_drift) != []
+    found: list[object] = []
+
+    def body(conn: sa.Connection) -> None:
+        conn.execute(sa.text("DROP INDEX ix_task_state_due_at"))
+        found.extend(_drift(conn))
+        raise ValueError("undo it")
+
+    with pytest.raises(ValueError, match="undo it"):
+        await database.write(body)
+    assert found != []
+    assert await database.read(_drift) == []
 
 
 async def test_migrating_again_changes_nothing(database: Database) -> None:

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import gc
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from gateway.services import keys, setup
 from gateway.services.context import Context
 from gateway.store import schema
 from gateway.store.outbox import Task
-from gateway.worker import Kind, Worker
+from gateway.worker import KINDS, Kind, Worker
 
 NOTHING = "nothing"
 CHUNK = 50_000  # rows a transaction, so that the log stays small
@@ -64,9 +64,9 @@ class _UnderTest:
         finally:
             await self.rest({})
 
-    async def work(self, told: dict[str, Any]) -> None:
+    async def work(self, told: dict[str, Any], kinds: Mapping[str, Kind] = KINDS) -> None:
         """Starts a worker."""
-        worker = Worker(self._ctx, app.worker_name())
+        worker = Worker(self._ctx, app.worker_name(), kinds=kinds)
         self._worker = worker, asyncio.create_task(worker.run())
 
     async def rest(self, told: dict[str, Any]) -> None:
@@ -96,7 +96,7 @@ class _UnderTest:
             await self._ctx.db.write(lambda conn, part=part: seed.tasks(conn, *part))  # type: ignore[misc]
 
     async def drain(self, told: dict[str, Any]) -> None:
-        """Does `number` tasks that do nothing, by a worker like every other, until none of them is left."""
+        """Starts a worker that does the `number` tasks that do nothing, and waits until it has; then it is to `rest`."""
         left = told["number"]
         emptied = asyncio.Event()
 
@@ -107,11 +107,8 @@ class _UnderTest:
                 emptied.set()
             return None
 
-        worker = Worker(self._ctx, app.worker_name(), kinds={NOTHING: Kind(nothing, ())})
-        running = asyncio.create_task(worker.run())
+        await self.work(told, {NOTHING: Kind(nothing, ())})
         await emptied.wait()
-        worker.stop()
-        await running
 
     async def count(self, told: dict[str, Any]) -> dict[str, int]:
         """How many rows there are in each table."""

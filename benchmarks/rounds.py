@@ -115,6 +115,11 @@ class Comparison:
     rounds: int
     noisy: int
 
+    @property
+    def judged(self) -> float:
+        """The ratio that an aim is held to: of the rates, or of the CPU when the machine was not quiet."""
+        return self.cpu_ratio.median if self.noisy else self.ratio.median
+
     def result(self, leg: str, what: str, aim: str, met: bool | None, **values: float) -> Result:
         return Result(
             leg, what, aim, met, self.product, self.floor, self.ratio, self.cpu_ratio, values, self.rounds, self.noisy

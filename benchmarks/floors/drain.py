@@ -46,7 +46,10 @@ async def main() -> None:
             conn.executemany("DELETE FROM task WHERE id = ? AND lease_by = 'floor'", done)
             conn.execute("COMMIT")
 
-    await child.obey({}, {"add_tasks": add_tasks, "drain": drain})
+    async def rest(order: dict[str, Any]) -> None:
+        """The floor has no worker to stop."""
+
+    await child.obey({}, {"add_tasks": add_tasks, "drain": drain, "rest": rest})
 
 
 if __name__ == "__main__":

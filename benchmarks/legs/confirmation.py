@@ -41,4 +41,4 @@ async def run(plan: Plan) -> Result:
         rows = await product.ask("count")
     for table in ("inbox", "payment_update"):
         expect(rows[table], total, f"rows of {table}")
-    return found.result("confirmation", WHAT, AIM, found.ratio.median >= 0.5)
+    return found.result("confirmation", WHAT, AIM, found.judged >= 0.5)

@@ -47,7 +47,7 @@ async def run(plan: Plan) -> Result:
             found = await compare(plan.rounds, of_floor, of_product)
             rows = await product.ask("count")
     expect(rows["task"], 0, "tasks left")
-    return found.result("email", WHAT, AIM, found.ratio.median >= 0.5, mail_bytes=float(len(mail)))
+    return found.result("email", WHAT, AIM, found.judged >= 0.5, mail_bytes=float(len(mail)))
 
 
 async def _post(product: child.Child, name: str, number: int) -> None:

@@ -33,7 +33,9 @@ async def run(plan: Plan) -> Result:
 
         async def claims(product: child.Child) -> Sample:
             await product.ask("add_tasks", number=tasks, first=next(keys))
-            return await measured(product, tasks, product.ask("drain", number=tasks))
+            sample = await measured(product, tasks, product.ask("drain", number=tasks))
+            await product.ask("rest")
+            return sample
 
         values: dict[str, float] = {}
         worst = 0.0

@@ -44,4 +44,4 @@ async def run(plan: Plan) -> Result:
 
         found = await compare(plan.rounds, of_floor, of_product)
     bytes_of = {f"{side}_bytes": float(size) for side, size in sizes.items()}
-    return found.result("page", WHAT, AIM, found.ratio.median >= 0.7, **bytes_of)
+    return found.result("page", WHAT, AIM, found.judged >= 0.7, **bytes_of)

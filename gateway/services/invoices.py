@@ -232,12 +232,13 @@ async def change(
         status = status_after(invoice.status, wanted.minor, invoice.paid_minor)
         invoices.change(conn, invoice, amount_minor=wanted.minor, due_on=day, status=status, now=now)
         happened = [NewEvent(EventType.INVOICE_CHANGED, {"changed": changed})]
+        if status is InvoiceStatus.PAID:
+            happened.append(NewEvent(EventType.INVOICE_PAID))
+        events.append(conn, biller.id, invoice_id, happened, now)
         if "amount" in changed:
             closing.close_attempts(conn, ctx.directory, invoice_id, now)
         if status is InvoiceStatus.PAID:
-            happened.append(NewEvent(EventType.INVOICE_PAID))
             closing.settled(conn, ctx.directory, biller, invoice_id, None, now)
-        events.append(conn, biller.id, invoice_id, happened, now)
         again = invoices.get(conn, invoice_id)
         if again is None:
             raise NotFound("there is no such invoice")

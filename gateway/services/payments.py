@@ -44,7 +44,7 @@ def apply_update(
     if invoice is None or attempt is None:
         raise NotFound("there is no such attempt")
     change = rules.apply(invoice, attempt, update)
-    if change.verdict is Verdict.REPEATED:
+    if change.verdict is Verdict.REPEATED or (source == POLL and _known_misfit(conn, attempt, change)):
         return change
     if change.verdict is Verdict.APPLIED and not payments.write(conn, invoice, attempt, change, now):
         raise RuntimeError("a locked row changed under its lock")
@@ -68,6 +68,14 @@ def apply_update(
     events.append(conn, attempt.biller_id, invoice.id, happened, now)
     _follow_up(conn, directory, invoice, attempt, change, now)
     return change
+
+
+def _known_misfit(conn: sa.Connection, attempt: Attempt, change: rules.Applied) -> bool:
+    """Whether a person has been told already: a provider that is asked each hour says the same each hour."""
+    if change.verdict is not Verdict.MISMATCH:
+        return False
+    told = [(line.attempt_id, line.verdict, line.note) for line in payments.lines(conn, attempt.invoice_id)]
+    return (attempt.id, Verdict.MISMATCH, change.reason) in told
 
 
 def _follow_up(

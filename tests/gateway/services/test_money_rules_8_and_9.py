@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from gateway.domain.deliveries import Step
 from gateway.domain.invoices import InvoiceStatus
 from gateway.domain.payments import AttemptStatus
 from gateway.ports.errors import OutcomeUnknown, Rejected
@@ -197,6 +199,32 @@ async def test_rule_08_a_changed_amount_closes_the_sessions_at_the_old_one(sim: 
     assert sim.bank.payments[new].request.amount.minor == 8_000
     await sim.drain()
     assert (sim.bank.payments[old].status, sim.bank.payments[new].status) == (S.CANCELLED, S.PENDING)
+
+
+async def test_rule_08_what_does_not_fit_is_shown_once_however_often_it_is_asked_about(sim: Sim) -> None:
+    view = await sim.issue("100.00")
+    payment_id = await sim.open_payment(view.invoice.id)
+    asked = sim.bank.payments[payment_id].request
+    sim.bank.payments[payment_id] = replace(
+        sim.bank.payments[payment_id],
+        status=S.PAID,
+        received=10_000,
+        request=replace(asked, amount=Money(10_000, "EUR")),
+    )
+    await sim.pass_time(hours=20)
+    assert sim.bank.calls.count("fetch") > 5
+    assert len(await sim.events_of(view.invoice.id, "payment.mismatch")) == 1
+    after = await sim.view(view.invoice.id)
+    assert (after.invoice.paid_minor, [line.verdict for line in after.lines]) == (0, ["mismatch"])
+
+
+async def test_rule_08_an_amount_lowered_to_what_was_paid_settles(sim: Sim) -> None:
+    view = await sim.issue("100.00", steps=[Step("sms", 0)], phone="+40722123456", deliver_at_s=3_600)
+    await sim.off_platform(view.invoice.id, "60.00")
+    await invoices.change(sim.ctx, sim.biller, view.invoice.id, amount=Money(6_000, "RON"))
+    assert await sim.status(view.invoice.id) is IS.PAID
+    types = await sim.event_types(view.invoice.id)
+    assert types[-3:] == ["invoice.changed", "invoice.paid", "delivery.revoked"]
 
 
 async def test_rule_08_an_open_session_is_taken_up_again_while_it_fits(sim: Sim) -> None:

@@ -44,7 +44,10 @@ def _busy_s() -> float:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What passed between two looks at the clocks. `foreign` is the cores that work which is not ours kept busy."""
+    """What passed between two looks at the clocks. `cpu_s` is one tick, the least that can be seen, or more;
+
+    `foreign` is the cores that work which is not ours kept busy.
+    """
 
     seconds: float
     cpu_s: float
@@ -62,7 +65,7 @@ class Watch:
         cpu, own, busy, at = self._read()
         seconds, of_product = at - self._at, cpu - self._cpu
         others = (busy - self._busy) - of_product - (own - self._own)
-        return Spent(seconds, of_product, max(0.0, others / seconds))
+        return Spent(seconds, max(1 / _TICKS_PER_S, of_product), max(0.0, others / seconds))
 
     def _read(self) -> tuple[float, float, float, float]:
         own = os.times()

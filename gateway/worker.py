@@ -12,7 +12,9 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
+import sqlalchemy as sa
 import structlog
 
 from gateway.limits import Destinations, Ended
@@ -24,6 +26,7 @@ from gateway.store import events, outbox, signals
 from gateway.store.database import StoreUnavailable
 from gateway.store.outbox import Task
 
+T = TypeVar("T")
 log = structlog.get_logger()
 
 LEASE = timedelta(seconds=60)
@@ -73,10 +76,6 @@ async def _push(ctx: Context, task: Task, last_try: bool) -> datetime | None:
     return await status_push.pump(ctx, task.key, ctx.clock.now() + WORK / 2)
 
 
-async def _push_one(ctx: Context, task: Task, last_try: bool) -> datetime | None:
-    return await status_push.push_one(ctx, task.key)
-
-
 MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
 KINDS: Mapping[str, Kind] = {
     plans.DELIVER: Kind(_deliver, (10, 30, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR)),
@@ -88,7 +87,7 @@ KINDS: Mapping[str, Kind] = {
         _apply_inbox, (1, 2, 5, 15, MINUTE, 5 * MINUTE, 30 * MINUTE, HOUR, 6 * HOUR, DAY, DAY, DAY)
     ),
     events.PUSH: Kind(_push, (5, 30, 5 * MINUTE, HOUR), endless=True),
-    status_push.PUSH_ONE: Kind(_push_one, (5, 30, 5 * MINUTE, HOUR)),
+    status_push.PUSH_ONE: Kind(_once(status_push.push_one), (5, 30, 5 * MINUTE, HOUR)),
 }
 
 
@@ -151,39 +150,27 @@ class Worker:
         before = self._begun
         while True:
             begun = self._begun
-            await self._claim()
-            if self._begun == begun and not self._running:
-                await self._acknowledge()
-                if not await self._due_now():
-                    break
+            claimed, _ = await self._claim()
+            if not claimed and self._begun == begun and not self._running:
+                break
             if self._running:
                 await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
             await self._acknowledge()
         await self._put_back(lambda task: True)
         return self._begun - before
 
-    async def _due_now(self) -> bool:
-        now = self.ctx.clock.now()
-        avoid = self._avoided(now)
-        return await self.ctx.db.read(lambda conn: outbox.any_due(conn, now, avoid=avoid))
-
     async def _round(self) -> None:
         self._changed.clear()
-        claimed = await self._claim()
-        await self._acknowledge()
+        claimed, due_at = await self._claim()
         if claimed < CLAIM and not self._finished:
-            await self._pause(await self._wake_at(busy=bool(claimed)))
+            await self._pause(self._wake_at(due_at, busy=bool(claimed)))
 
-    async def _wake_at(self, *, busy: bool) -> datetime:
-        """When there is something to do without being told: a task is due, or a destination is open again."""
+    def _wake_at(self, due_at: datetime | None, *, busy: bool) -> datetime:
+        """When there is something to do without being told: the next task is due, or a destination is open again."""
         now = self.ctx.clock.now()
-        at = now + IDLE
-        if busy:
-            at = now + timedelta(seconds=1)  # the running ones will wake us sooner
-        elif self._room():
-            avoid = self._avoided(now)
-            due_at = await self.ctx.db.read(lambda conn: outbox.next_due(conn, avoid=avoid))
-            at = min(due_at or at, at)
+        at = now + (timedelta(seconds=1) if busy else IDLE)  # the running ones will wake us sooner
+        if due_at is not None and not busy:
+            at = min(due_at, at)
         opens_at = self._destinations.opens_at(now.timestamp())
         if opens_at is not None and opens_at < at.timestamp():
             at = now + timedelta(seconds=max(0.005, opens_at - now.timestamp()))
@@ -197,10 +184,14 @@ class Worker:
         """The destinations of which nothing is claimed: those without room, and those of which enough waits here."""
         return self._destinations.blocked(now.timestamp()) | self._waiting.keys()
 
-    async def _claim(self) -> int:
-        """Begins what there is room for; gives how many tasks were claimed for it."""
+    async def _claim(self) -> tuple[int, datetime | None]:
+        """Begins what there is room for; gives how many tasks were claimed for it, and when the next one is due.
+
+        Acknowledges what is finished, in the same transaction where there is one.
+        """
         if self._stopping:
-            return 0
+            await self._acknowledge()
+            return 0, None
         now = self.ctx.clock.now()
         for destination in list(self._waiting):
             waiting = self._waiting[destination]
@@ -211,16 +202,21 @@ class Worker:
         await self._put_back(lambda task: task.due_at - now < WORK)
         room, avoid = min(CLAIM, self._room()), self._avoided(now)
         if room <= 0:
-            return 0
-        claimed = await self.ctx.db.write(
-            lambda conn: outbox.claim(conn, self.name, now, now + LEASE, room, avoid=avoid)
+            await self._acknowledge()
+            return 0, None
+
+        claimed, due_at = await self._write(
+            lambda conn: (
+                outbox.claim(conn, self.name, now, now + LEASE, room, avoid=avoid),
+                outbox.next_due(conn, avoid=avoid),
+            )
         )
         for task in claimed:
             if not task.destination or self._destinations.started(task.destination, now.timestamp()):
                 self._begin(task)
             else:  # more of one destination was due than it has room for; the others go on
                 self._waiting.setdefault(task.destination, deque()).append(task)
-        return len(claimed)
+        return len(claimed), due_at
 
     def _begin(self, task: Task) -> None:
         self._begun += 1
@@ -294,23 +290,32 @@ class Worker:
 
     async def _acknowledge(self) -> None:
         if self._finished:
-            finished, self._finished = self._finished, []
-            now = self.ctx.clock.now()
-            try:
-                await self.ctx.db.write(lambda conn: outbox.done_all(conn, finished, now))
-            except StoreUnavailable:
-                self._finished += finished
-                raise
+            await self._write(lambda conn: None)
+
+    async def _write(self, body: Callable[[sa.Connection], T]) -> T:
+        """Runs `body` in the transaction that acknowledges what is finished."""
+        finished, self._finished = self._finished, []
+        now = self.ctx.clock.now()
+
+        def both(conn: sa.Connection) -> T:
+            outbox.done_all(conn, finished, now)
+            return body(conn)
+
+        try:
+            return await self.ctx.db.write(both)
+        except BaseException:
+            self._finished += finished
+            raise
 
     async def _pause(self, at: datetime) -> None:
+        """Returns at `at`, or when there is news."""
         sleeping = asyncio.create_task(self.ctx.clock.sleep_until(at))
-        told = asyncio.create_task(self._changed.wait())
+        sleeping.add_done_callback(lambda _: self._changed.set())
         try:
-            await asyncio.wait((sleeping, told), return_when=asyncio.FIRST_COMPLETED)
+            await self._changed.wait()
         finally:
-            for waiting in (sleeping, told):
-                waiting.cancel()
-            await asyncio.gather(sleeping, told, return_exceptions=True)
+            sleeping.cancel()
+            await asyncio.gather(sleeping, return_exceptions=True)
 
     async def _hear(self, listener: signals.Listener) -> None:
         while True:

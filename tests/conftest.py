@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from gateway.store.database import Database, open_database
@@ -15,6 +16,14 @@ from tests.harness.databases import ENGINES, Databases
 from tests.harness.postgres import Cluster, free_port, running_cluster
 from tests.harness.vectors import vectors_or_skip
 
+# The same examples on every machine and at any load: a run that was green is green. `make soak` searches on.
+hypothesis.settings.register_profile(
+    "same", derandomize=True, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.register_profile(
+    "search", max_examples=2_000, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("same")
 _KEPT = {"ACHIT_VECTORS", "ACHIT_TEST_POSTGRES_URL"}
 
 

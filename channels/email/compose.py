@@ -92,7 +92,7 @@ def _named(name: str, address: str) -> str:
 
 def _words(value: str) -> str:
     """RFC 2047: as it is when short and plain, else encoded words of at most 75 characters, one a line."""
-    if _PLAIN.fullmatch(value) and "=?" not in value:
+    if _PLAIN.fullmatch(value) and "=?" not in value and value == value.strip():
         return value
     octets = _one_line_end(value).replace("\n", " ").encode("utf-8", "replace")
     words = []

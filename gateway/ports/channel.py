@@ -34,11 +34,22 @@ class Button:
 
 
 @dataclass(frozen=True, slots=True)
+class Template:
+    """A text that the vendor keeps and has approved: its `name`, what stands in its places, and the end of its button's URL."""
+
+    name: str
+    values: Sequence[str] = ()
+    url_path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One message to one address, rendered. `text` is always there; `subject` and `html` are for email.
 
     `reference` identifies the delivery and is the same on every try: a vendor's idempotency key where there is one, the
     Message-ID of an email, the token in a return path. `receipt_url` is where this vendor should send receipts.
+    `in_reply_to` is the vendor's id of the payer's message that this answers. `in_window`: the payer wrote within the plugin's
+    `window_s`; outside it only `template` may be sent, on a channel that has such a window.
     """
 
     reference: str
@@ -51,6 +62,9 @@ class Message:
     buttons: Sequence[Button] = ()
     unsubscribe_url: str | None = None
     receipt_url: str | None = None
+    in_reply_to: str | None = None
+    template: Template | None = None
+    in_window: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +92,9 @@ class InboundMessage:
     """What a payer wrote or pressed. `address` is what we would send to; `start_token` is a deep link's single-use token.
 
     `stop`/`start` are the vendor's own verdict (a carrier's STOP, a blocked or unblocked bot), not a reading of the text.
+    `auto`: a machine wrote it (out of office, a list, a report), and nobody answers it. `in_reply_to` is the vendor's id, or our
+    `reference`, of the message that is answered. `contact` is the sender's own number in E.164, shared and vouched for by the
+    vendor. `locale` is the vendor's hint of the sender's language. `media`: there is more than text (a picture, a voice).
     """
 
     event_id: str
@@ -89,6 +106,12 @@ class InboundMessage:
     start_token: str | None = None
     stop: bool = False
     start: bool = False
+    auto: bool = False
+    forwarded: bool = False
+    media: bool = False
+    in_reply_to: str | None = None
+    contact: str | None = None
+    locale: str | None = None
 
 
 ChannelEvent = DeliveryUpdate | InboundMessage
@@ -155,3 +178,4 @@ class ChannelPlugin(Generic[S]):
     replies: bool = False  # payers can answer on it
     acknowledge: tuple[bytes, str] = (b"", "text/plain")
     receipts: bool = False  # the vendor reports delivery
+    window_s: int = 0  # free text only so long after the payer's last message; 0: at any time

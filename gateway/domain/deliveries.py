@@ -49,6 +49,8 @@ class MessageKind(StrEnum):
     INVOICE_ISSUED = "invoice_issued"
     PAYMENT_RECEIVED = "payment_received"
     PAYMENT_FAILED = "payment_failed"
+    REMINDER = "reminder"
+    REPLY = "reply"  # what a payer is answered, by us or by a person of the biller's
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +68,14 @@ class Step:
 class Delivery:
     """A row of the delivery table. `later` are the steps of the plan after this one, `told` the words of the last try.
 
-    They are kept only where the vendor can be asked for them: an amount may change between a try and the question.
+    `invoice_id` is None where it is about several invoices or about none, `payer_id` where an unknown sender is answered.
+    `about` is what it says beyond its invoice: an answer's words and buttons, the reminders that are one message.
     """
 
     id: int
     biller_id: int
-    invoice_id: int
-    payer_id: int
+    invoice_id: int | None
+    payer_id: int | None
     account_id: int
     kind: MessageKind
     channel: str
@@ -90,6 +93,8 @@ class Delivery:
     created_at: datetime
     updated_at: datetime
     told: str | None = None
+    conversation_id: int | None = None
+    about: dict[str, Any] | None = None
 
     @property
     def steps_left(self) -> Sequence[Step]:

@@ -40,6 +40,21 @@ class EventType(StrEnum):
     PAYER_STARTED = "payer.started"
     PAYER_BOUND = "payer.bound"
     MESSAGE_RECEIVED = "message.received"
+    MESSAGE_SENT = "message.sent"
+    PERSON_WANTED = "person.wanted"
+    PROMISE_MADE = "promise.made"
+    PROMISE_KEPT = "promise.kept"
+    PROMISE_BROKEN = "promise.broken"
+    PROMISE_WITHDRAWN = "promise.withdrawn"
+    ALREADY_PAID = "claim.already_paid"
+    DISPUTE_OPENED = "dispute.opened"
+    DISPUTE_CLOSED = "dispute.closed"
+    PLAN_WANTED = "plan.wanted"
+    REMINDER_PLANNED = "reminder.planned"
+    REMINDER_HELD = "reminder.held"
+    REMINDER_SKIPPED = "reminder.skipped"
+    REMINDER_SENT = "reminder.sent"
+    REMINDER_REVOKED = "reminder.revoked"
     ENDPOINT_DISABLED = "push_endpoint.disabled"
     PUSH_DEAD = "push.dead"
 
@@ -79,7 +94,22 @@ MEANINGS: dict[EventType, str] = {
     ),
     EventType.PAYER_STARTED: "The payer wants messages on this channel again.",
     EventType.PAYER_BOUND: "A chat was bound to the payer by a single-use link.",
-    EventType.MESSAGE_RECEIVED: "The payer wrote something.",
+    EventType.MESSAGE_RECEIVED: "The payer wrote something; `intent` is what was understood.",
+    EventType.MESSAGE_SENT: "The payer was answered: `text`, by `author` (`achit`, or `biller`: a person through the API).",
+    EventType.PERSON_WANTED: "The payer wants a person, or was not understood twice; answer with `POST /v1/conversations/{id}/messages`.",
+    EventType.PROMISE_MADE: "The payer promised to pay on `on`; the reminders wait until that day is over.",
+    EventType.PROMISE_KEPT: "The invoice was settled by the end of the promised day.",
+    EventType.PROMISE_BROKEN: "The promised day is over, and the invoice is still owed.",
+    EventType.PROMISE_WITHDRAWN: "The promise no longer stands: a newer one, another answer, or a void invoice took its place.",
+    EventType.ALREADY_PAID: "The payer says that it has been paid: `how`, `on` and `reference` where they were said.",
+    EventType.DISPUTE_OPENED: "The payer disputes the invoice: `reason` is `not_mine`, `wrong_amount` or `other`, `text` their words.",
+    EventType.DISPUTE_CLOSED: "The dispute is over: the biller closed it, or the invoice was settled or void.",
+    EventType.PLAN_WANTED: "The payer wants to pay in parts, within the biller's policy: `parts`.",
+    EventType.REMINDER_PLANNED: "A reminder was set: `source` is `policy`, `payer` or `biller`, `at` when it is due.",
+    EventType.REMINDER_HELD: "A reminder waits until `until`; `reason` says for what.",
+    EventType.REMINDER_SKIPPED: "A reminder is left out for good; `reason` says why.",
+    EventType.REMINDER_SENT: "A reminder went out; `delivery` carries it, with `reminders` in one message.",
+    EventType.REMINDER_REVOKED: "A reminder will not be sent any more; `reason` says why.",
     EventType.ENDPOINT_DISABLED: "A push endpoint answered 410 and gets no more pushes.",
     EventType.PUSH_DEAD: "A push was out of tries; it can be replayed.",
 }

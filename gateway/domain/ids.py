@@ -7,6 +7,7 @@ _VALUE = {character: index for index, character in enumerate(ALPHABET)}
 
 INVOICE, ATTEMPT, DELIVERY, EVENT = "inv", "pay", "dlv", "evt"
 ENDPOINT, PUSH, REFUND, UPDATE, PAYER = "pep", "psh", "rfd", "upd", "pyr"
+CONVERSATION, MESSAGE, REMINDER, CLAIM = "cnv", "msg", "rem", "clm"
 
 
 def base62(number: int, width: int = 1) -> str:

@@ -7,11 +7,13 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.ports.values import Money
-from gateway.rendering.values import Brand, InvoiceIssued, MessageContext, PaymentFailed, PaymentReceived
+from gateway.rendering.values import Brand, InvoiceIssued, MessageContext, PaymentFailed, PaymentReceived, Reply
 
 
 def invoice_markup(context: MessageContext) -> dict[str, Any]:
-    """The JSON-LD of a message. The template writes it with `|tojson`, which leaves no `</script>` in it."""
+    """The JSON-LD of a message; empty for one that is about no invoice. The template writes it with `|tojson`, which leaves
+    no `</script>` in it.
+    """
     match context:
         case InvoiceIssued():
             described = _due(context.amount, context.due_on.isoformat(), "PaymentDue")
@@ -22,6 +24,8 @@ def invoice_markup(context: MessageContext) -> dict[str, Any]:
         case PaymentReceived():
             status = "PaymentDue" if context.outstanding.minor > 0 else "PaymentComplete"
             described = _due(context.outstanding, None, status)
+        case Reply():
+            return {}
     return {
         "@context": "https://schema.org",
         "@type": "Invoice",

@@ -39,6 +39,7 @@ from gateway.rendering.values import (
     PaymentFailed,
     PaymentReceived,
     Rendered,
+    Reply,
 )
 
 KINDS = tuple(MESSAGES)
@@ -105,10 +106,11 @@ class Renderer:
             return Rendered(" ".join(subject.split()), html.strip(), _BLANK.sub("\n\n", text).strip() + "\n")
         latin = voice.formats.latin
         values["sms_name"] = shorten(to_gsm7(context.brand.name), NAME_SEPTETS) if latin else context.brand.name
-        values["sms_number"] = shorten(to_gsm7(context.number), NUMBER_SEPTETS, keep_end=True)
+        if "number" in values:
+            values["sms_number"] = shorten(to_gsm7(values["number"]), NUMBER_SEPTETS, keep_end=True)
         text = _BLANK.sub("\n\n", voice.templates[f"{kind}/short.txt"].render(values)).strip()
         if channel == "sms":
-            text = " ".join(text.split())
+            text = text if isinstance(context, Reply) else " ".join(text.split())
             return Rendered("", "", to_gsm7(text) if latin else text)
         return Rendered("", "", text, self._buttons(voice, context))
 
@@ -182,7 +184,9 @@ class Renderer:
         buttons = []
         if amount is not None:
             label = voice.label("retry" if isinstance(context, PaymentFailed) else "pay", "button")
-            buttons.append(Button(label % {"amount": voice.formats.money(amount)}, url=context.pay_url))
+            buttons.append(
+                Button(label % {"amount": voice.formats.money(amount)}, url=getattr(context, "pay_url", None))
+            )
         if document:
             buttons.append(Button(voice.label("document", "button"), url=document))
         return tuple(buttons)
@@ -196,6 +200,8 @@ def _to_pay(context: MessageContext) -> Money | None:
             return context.amount
         case PaymentReceived():
             return context.outstanding if context.outstanding.minor > 0 else None
+        case Reply():
+            return None
 
 
 def _names(voices: Mapping[str, Voice]) -> dict[str, str]:

@@ -21,6 +21,7 @@ from gateway.rendering.values import (
     PaymentFailed,
     PaymentReceived,
     PayPage,
+    Reply,
     UnknownLink,
     Unsubscribe,
 )
@@ -87,6 +88,7 @@ def sample_message(kind: str) -> MessageContext:
             reason="insufficient_funds",
             method="card",
         ),
+        "reply": Reply(BRAND, "Îți amintim vineri, 27 nov., ora 9:00. Răspunde ANULEAZĂ dacă nu e bine."),
     }
     return everyday[kind]
 
@@ -102,6 +104,8 @@ def longest_messages(kind: str) -> tuple[MessageContext, ...]:
     amounts = [Money(MAX_MINOR, currency) for currency in ("RON", "EUR", "JPY", "KWD")]
     if kind == "invoice_issued":
         return tuple(InvoiceIssued(brand, number, amount, day, page, page) for amount in amounts)
+    if kind == "reply":
+        return ()  # it comes in its own words, which are measured where they are made
     if kind == "payment_failed":
         return tuple(PaymentFailed(brand, number, amount, day, page, page) for amount in amounts)
     nothing = [Money(0, amount.currency) for amount in amounts]

@@ -98,12 +98,22 @@ class PaymentFailed:
     unsubscribe_url: str | None = None
 
 
-MessageContext = InvoiceIssued | PaymentReceived | PaymentFailed
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer to what a payer wrote. `text` is already in the payer's words; email puts it in the biller's frame."""
+
+    brand: Brand
+    text: str
+    unsubscribe_url: str | None = None
+
+
+MessageContext = InvoiceIssued | PaymentReceived | PaymentFailed | Reply
 
 MESSAGES: Mapping[str, type[MessageContext]] = {
     "invoice_issued": InvoiceIssued,
     "payment_received": PaymentReceived,
     "payment_failed": PaymentFailed,
+    "reply": Reply,
 }
 
 

@@ -68,5 +68,5 @@ def _send(conn: sa.Connection, directory: Directory, invoice_id: int, kind: Mess
     invoice = invoices.get(conn, invoice_id)
     if used is None or invoice is None or used.state is DeliveryState.FAILED:
         return
-    payer = invoices.get_payer(conn, used.payer_id)
+    payer = invoices.get_payer(conn, invoice.payer_id)
     plans.begin(conn, directory, invoice, payer, kind, [Step(used.channel, 3600)], now, now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from typing import Any, cast
 
 from gateway.domain.deliveries import Delivery, MessageKind
@@ -10,7 +11,7 @@ from gateway.domain.invoices import IconState, Invoice, InvoiceStatus, icon_stat
 from gateway.domain.payments import Attempt, AttemptStatus
 from gateway.ports.channel import OpensChats
 from gateway.ports.values import Money
-from gateway.rendering import Brand, InvoiceIssued, Line, MessageContext, PaymentFailed, PaymentReceived, PayPage
+from gateway.rendering import Brand, InvoiceIssued, Line, MessageContext, PaymentFailed, PaymentReceived, PayPage, Reply
 from gateway.services import plans
 from gateway.services.context import Context
 from gateway.services.directory import Biller
@@ -41,8 +42,12 @@ def _logo_url(ctx: Context, biller: Biller) -> str | None:
     return f"{ctx.public_url}/brand/{biller.slug}/logo?v={zlib.crc32(logo.encode()):08x}"
 
 
-def message(ctx: Context, biller: Biller, view: View, delivery: Delivery) -> MessageContext:
-    """The context of a delivery's message, as things stand now."""
+def message(ctx: Context, biller: Biller, views: Sequence[View], delivery: Delivery) -> MessageContext:
+    """The context of a delivery's message, as things stand now; `views` are the invoices that it is about."""
+    unsubscribe_url = f"{ctx.public_url}/u/{ctx.unsubscribes.issue(delivery.id)}"
+    if delivery.kind is MessageKind.REPLY:
+        return Reply(brand(ctx, biller), str((delivery.about or {})["text"]), unsubscribe_url)
+    view = views[0]
     invoice = view.invoice
     pay_url = ctx.pay_url(invoice.id, invoice.link_version)
     who: dict[str, Any] = {
@@ -51,7 +56,7 @@ def message(ctx: Context, biller: Biller, view: View, delivery: Delivery) -> Mes
         "pay_url": pay_url,
         "icon_url": f"{pay_url}/icon.png",
         "payer_name": first_name(view.payer),
-        "unsubscribe_url": f"{ctx.public_url}/u/{ctx.unsubscribes.issue(delivery.id)}",
+        "unsubscribe_url": unsubscribe_url,
     }
     details = invoice.details
     if delivery.kind is MessageKind.INVOICE_ISSUED:

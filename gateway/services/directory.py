@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import zoneinfo
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -27,7 +27,7 @@ from gateway.settings import settings_from, settings_to_json
 from gateway.store import billers as store
 from gateway.store import signals
 from gateway.store.billers import CHANNEL, PROVIDER, AccountRow
-from gateway.store.database import Database
+from gateway.store.database import Database, StoreUnavailable
 from gateway.vault import Vault
 
 log = structlog.get_logger()
@@ -112,10 +112,17 @@ class Directory:
     _named: dict[tuple[str, str], Account] = field(default_factory=dict)
     _adapters: dict[int, tuple[bytes, Any]] = field(default_factory=dict)
     _retired: list[Any] = field(default_factory=list)
+    _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def refresh(self, db: Database) -> None:
-        """Reads billers and accounts. An account whose adapter is gone is left out, and `achit check` names it."""
-        biller_rows, account_rows = await db.read(lambda conn: (store.all_billers(conn), store.accounts(conn)))
+        """Reads billers and accounts. An account whose adapter is gone is left out, and `achit check` names it.
+
+        One reading at a time, so that an older one never comes after a newer one.
+        """
+        async with self._reading:
+            self._take(*await db.read(lambda conn: (store.all_billers(conn), store.accounts(conn))))
+
+    def _take(self, biller_rows: Sequence[store.BillerRow], account_rows: Sequence[AccountRow]) -> None:
         self._billers = {row.id: self._biller(row) for row in biller_rows}
         accounts = [account for row in account_rows if (account := self._account(row)) is not None]
         self._accounts = {account.id: account for account in accounts}
@@ -127,11 +134,17 @@ class Directory:
                 self._retired.append(adapter)
 
     async def watch(self, db: Database) -> None:
-        """Refreshes whenever the configuration changes; runs until it is cancelled."""
+        """Refreshes whenever the configuration changes; runs until it is cancelled.
+
+        A change that cannot be read while the database is away is read with the next one.
+        """
         with db.signals.listen(signals.CONFIG) as listener:
             while True:
                 await listener.wait()
-                await self.refresh(db)
+                try:
+                    await self.refresh(db)
+                except StoreUnavailable as error:
+                    log.warning("directory.not_read", reason=str(error))
 
     def biller(self, biller_id: int) -> Biller:
         return self._billers[biller_id]

@@ -15,13 +15,12 @@ from typing import cast
 import sqlalchemy as sa
 
 from gateway.domain.deliveries import Delivery, DeliveryState, MessageKind, Step
-from gateway.domain.ids import DELIVERY, show
-from gateway.domain.invoices import Invoice, InvoiceStatus
+from gateway.domain.invoices import InvoiceStatus
 from gateway.ports.channel import Edits, FindsSent, Message, SendResult
 from gateway.ports.errors import NotSupported, OutcomeUnknown, Rejected, RetryLater
-from gateway.services import contexts, plans
+from gateway.services import composing, plans
 from gateway.services.attempts import APPLY_INBOX
-from gateway.services.closing import ASKING
+from gateway.services.composing import NO_ACCOUNT, SETTLED, Subject
 from gateway.services.context import Context
 from gateway.services.directory import Biller, ChannelAccount
 from gateway.services.errors import Conflict, NotFound
@@ -30,17 +29,26 @@ from gateway.store import deliveries, inbox, invoices, outbox
 
 D = DeliveryState
 TO_SEND = (D.QUEUED, D.SENDING, D.UNKNOWN)
-SETTLED, NO_ACCOUNT = "settled", "no_account"
 
 
 @dataclass(frozen=True, slots=True)
 class _Sending:
-    delivery: Delivery
-    view: View
+    subject: Subject  # unwanted, though it may have been sent: then the vendor is only asked
     account: ChannelAccount
     told_before: bool  # an earlier try may have reached the vendor
-    unwanted: str | None  # why it must not be sent now, though it may have been: then the vendor is only asked
     message: Message | None = None  # when it was composed already
+
+    @property
+    def delivery(self) -> Delivery:
+        return self.subject.delivery
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """The vendor took the message, and these were its words."""
+
+    result: SendResult
+    words: str
 
 
 async def deliver(ctx: Context, delivery_id: int, *, last_try: bool) -> None:
@@ -50,7 +58,7 @@ async def deliver(ctx: Context, delivery_id: int, *, last_try: bool) -> None:
         return
     account = sending.account
     try:
-        result = await _send(ctx, sending)
+        taken = await _send(ctx, sending)
     except Rejected as error:
         code, unreachable = error.code, error.unreachable
         await ctx.db.write(
@@ -65,66 +73,53 @@ async def deliver(ctx: Context, delivery_id: int, *, last_try: bool) -> None:
         if not last_try:
             raise RetryLater(str(error)) from None
     else:
-        if result is None:
+        if taken is None:
             await ctx.db.write(lambda conn: _withheld(conn, ctx, sending, ctx.clock.now()))
         else:
-            await ctx.db.write(lambda conn: _sent(conn, ctx, account, delivery_id, result, ctx.clock.now()))
+            await ctx.db.write(lambda conn: _sent(conn, ctx, account, delivery_id, taken, ctx.clock.now()))
 
 
 def _begin(conn: sa.Connection, ctx: Context, delivery_id: int, now: datetime) -> _Sending | None:
     delivery = deliveries.get(conn, delivery_id, lock=True)
     if delivery is None or delivery.state not in TO_SEND:
         return None
-    invoice = invoices.get(conn, delivery.invoice_id)
     account = ctx.directory.channel(delivery.account_id)
-    if invoice is None:
-        return None
     told_before = delivery.state is not D.QUEUED
-    unwanted = _unwanted(conn, delivery, invoice, account)
-    if account is None or (unwanted and not (told_before and account.plugin.finds_sent)):
+    subject = composing.read(conn, account, delivery, now)
+    if account is None or (subject.unwanted and not (told_before and account.plugin.finds_sent)):
         if told_before:  # it may have arrived, and nobody can be asked
             _unknown(conn, ctx, delivery_id, now, give_up=True)
         else:
-            _withhold(conn, ctx, delivery, unwanted or NO_ACCOUNT, now)
+            _withhold(conn, ctx, delivery, subject.unwanted or NO_ACCOUNT, now)
         return None
-    sending = _Sending(delivery, view(conn, invoice), account, told_before, unwanted)
+    sending = _Sending(subject, account, told_before)
     if told_before:
         return sending
     if account.plugin.finds_sent:
-        sending = replace(sending, message=compose(ctx, account, sending.view, delivery))
+        sending = replace(sending, message=composing.compose(ctx, account, subject))
     told = sending.message and sending.message.text
     deliveries.move(conn, delivery_id, [D.QUEUED], D.SENDING, now, told=told)
     return sending
 
 
-def _unwanted(conn: sa.Connection, delivery: Delivery, invoice: Invoice, account: ChannelAccount | None) -> str | None:
-    """Why a message must not go out, as things stand now."""
-    if delivery.kind in ASKING and not invoice.payable:
-        return SETTLED
-    if account is None or not account.row.enabled:
-        return NO_ACCOUNT
-    why = deliveries.suppressed(conn, delivery.biller_id, account.plugin.name, delivery.address)
-    return why and f"suppressed_{why}"
-
-
-async def _send(ctx: Context, sending: _Sending) -> SendResult | None:
+async def _send(ctx: Context, sending: _Sending) -> _Taken | None:
     """Sends, unless an earlier try turns out to have arrived. None: none did, and it is not wanted any more."""
     account, delivery = sending.account, sending.delivery
     channel = account.make()
-    message = sending.message or compose(ctx, account, sending.view, delivery)
+    message = sending.message or composing.compose(ctx, account, sending.subject)
     if sending.told_before:
         if account.plugin.finds_sent:
             said = replace(message, text=delivery.told or message.text)
             found = await cast(FindsSent, channel).find_sent(said, delivery.created_at - timedelta(minutes=5))
             if found is not None and not await _is_anothers(ctx, delivery, found.external_id):
-                return found
-            if sending.unwanted:
+                return _Taken(found, said.text)
+            if sending.subject.unwanted:
                 return None
             if message.text != said.text:
                 await ctx.db.write(lambda conn: deliveries.tell(conn, delivery.id, message.text))
         else:
             await ctx.db.write(lambda conn: deliveries.resent(conn, delivery.id))
-    return await channel.send(message)
+    return _Taken(await channel.send(message), message.text)
 
 
 async def _is_anothers(ctx: Context, delivery: Delivery, external_id: str) -> bool:
@@ -133,34 +128,14 @@ async def _is_anothers(ctx: Context, delivery: Delivery, external_id: str) -> bo
     return known is not None and known.id != delivery.id
 
 
-def compose(ctx: Context, account: ChannelAccount, about: View, delivery: Delivery) -> Message:
-    """The message of a delivery as things stand now, rendered for its channel."""
-    biller = ctx.directory.biller(delivery.biller_id)
-    context = contexts.message(ctx, biller, about, delivery)
-    rendered = ctx.renderer.render(
-        delivery.kind, context, channel=account.plugin.name, locale=delivery.locale, biller=biller.slug
-    )
-    return Message(
-        reference=f"{ctx.installation}-{show(DELIVERY, delivery.id)}",
-        to=delivery.address,
-        text=rendered.text,
-        locale=delivery.locale,
-        subject=rendered.subject,
-        html=rendered.html,
-        sender_name=biller.settings.biller.display_name,
-        buttons=rendered.buttons,
-        unsubscribe_url=context.unsubscribe_url,
-        receipt_url=f"{ctx.public_url}/hooks/channels/{account.row.name}",
-    )
-
-
 def _sent(
-    conn: sa.Connection, ctx: Context, account: ChannelAccount, delivery_id: int, result: SendResult, now: datetime
+    conn: sa.Connection, ctx: Context, account: ChannelAccount, delivery_id: int, taken: _Taken, now: datetime
 ) -> None:
     delivery = deliveries.get(conn, delivery_id, lock=True)
     if delivery is None:
         return
-    also = {"external_id": result.external_id, "segments": result.segments, "sent_at": now}
+    result = taken.result
+    also = {"external_id": result.external_id, "segments": result.segments, "sent_at": now, "told": taken.words}
     if not deliveries.move(conn, delivery_id, [D.SENDING, D.UNKNOWN], D.SENT, now, **also):
         return
     plans.report(conn, replace(delivery, state=D.SENT, external_id=result.external_id), now)
@@ -170,9 +145,7 @@ def _sent(
             outbox.poke(conn, APPLY_INBOX, early, "", now, now)
     else:
         outbox.drop(conn, plans.FALL_BACK, delivery_id)
-    invoice = invoices.get(conn, delivery.invoice_id)
-    settled_meanwhile = invoice is not None and not invoice.payable and delivery.kind in ASKING
-    if settled_meanwhile and account.plugin.edits:
+    if account.plugin.edits and composing.read(conn, account, delivery, now).settled:  # meanwhile
         outbox.poke(conn, plans.REVISE, delivery_id, account.destination, now, now)
 
 
@@ -198,7 +171,7 @@ def _postponed(conn: sa.Connection, ctx: Context, sending: _Sending, now: dateti
 def _withheld(conn: sa.Connection, ctx: Context, sending: _Sending, now: datetime) -> None:
     delivery = deliveries.get(conn, sending.delivery.id, lock=True)
     if delivery is not None:
-        _withhold(conn, ctx, delivery, str(sending.unwanted), now)
+        _withhold(conn, ctx, delivery, str(sending.subject.unwanted), now)
 
 
 def _withhold(conn: sa.Connection, ctx: Context, delivery: Delivery, why: str, now: datetime) -> None:
@@ -241,14 +214,15 @@ def _unknown(conn: sa.Connection, ctx: Context, delivery_id: int, now: datetime,
 def next_step(conn: sa.Connection, ctx: Context, delivery: Delivery, now: datetime) -> list[Delivery]:
     """Begins the rest of the delivery's plan, once, while there is something to say; gives what it began."""
     outbox.drop(conn, plans.FALL_BACK, delivery.id)
-    invoice = invoices.get(conn, delivery.invoice_id)
-    if invoice is None or (delivery.kind in ASKING and not invoice.payable):
-        return []
-    steps = deliveries.take_later(conn, delivery.id)
+    account = ctx.directory.channel(delivery.account_id)
+    subject = composing.read(conn, account, delivery, now)
+    steps = deliveries.take_later(conn, delivery.id) if subject.views and not subject.settled else []
     if not steps:
         return []
-    payer = invoices.get_payer(conn, delivery.payer_id)
-    return plans.begin(conn, ctx.directory, invoice, payer, delivery.kind, steps, now, now)
+    about = subject.views[0]
+    return plans.begin(
+        conn, ctx.directory, about.invoice, about.payer, delivery.kind, steps, now, now, about=delivery.about
+    )
 
 
 async def fall_back(ctx: Context, delivery_id: int) -> datetime | None:
@@ -280,7 +254,7 @@ async def revise(ctx: Context, delivery_id: int) -> None:
 
     def body(conn: sa.Connection) -> tuple[Delivery, View] | None:
         delivery = deliveries.get(conn, delivery_id)
-        invoice = invoices.get(conn, delivery.invoice_id) if delivery else None
+        invoice = invoices.get(conn, delivery.invoice_id) if delivery and delivery.invoice_id else None
         return (delivery, view(conn, invoice)) if delivery and invoice else None
 
     found = await ctx.db.read(body)
@@ -292,8 +266,9 @@ async def revise(ctx: Context, delivery_id: int) -> None:
         return
     void = about.invoice.status is InvoiceStatus.VOID
     told = replace(delivery, kind=MessageKind.INVOICE_ISSUED if void else MessageKind.PAYMENT_RECEIVED)
+    message = composing.compose(ctx, account, Subject(told, [about], None))
     try:
-        await cast(Edits, account.make()).edit(str(delivery.external_id), compose(ctx, account, about, told))
+        await cast(Edits, account.make()).edit(str(delivery.external_id), message)
     except OutcomeUnknown as error:
         raise RetryLater(str(error)) from None
     except (Rejected, NotSupported):

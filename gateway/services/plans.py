@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from gateway.domain.deliveries import REPORTED, Delivery, DeliveryState, MessageKind, Step
 from gateway.domain.events import EventType, NewEvent
-from gateway.domain.ids import DELIVERY, show
+from gateway.domain.ids import CONVERSATION, DELIVERY, show
 from gateway.domain.invoices import Invoice
 from gateway.ports.channel import ChannelPlugin
 from gateway.services.directory import Biller, ChannelAccount, Directory
@@ -19,7 +19,7 @@ from gateway.store import deliveries, events, invoices, outbox
 from gateway.store.invoices import Payer
 
 DELIVER, FALL_BACK, REVISE = "deliver", "fall-back", "revise"
-STOPPED, UNREACHABLE = "stopped", "unreachable"  # why an address is suppressed
+STOPPED, UNREACHABLE = deliveries.STOPPED, deliveries.UNREACHABLE
 
 
 def policy(biller: Biller) -> Sequence[Step]:
@@ -47,14 +47,16 @@ def report(conn: sa.Connection, delivery: Delivery, now: datetime) -> None:
     data = {"delivery": show(DELIVERY, delivery.id), "channel": delivery.channel, "kind": delivery.kind.value}
     if delivery.code:
         data["code"] = delivery.code
+    if delivery.conversation_id is not None:
+        data["conversation"] = show(CONVERSATION, delivery.conversation_id)
     events.append(conn, delivery.biller_id, delivery.invoice_id, [NewEvent(REPORTED[delivery.state], data)], now)
 
 
 def stop(conn: sa.Connection, account: ChannelAccount, about: Delivery, reason: str, now: datetime) -> None:
     """No more messages to a delivery's address on its channel; said once."""
     if deliveries.suppress(conn, about.biller_id, account.plugin.name, about.address, reason, now):
-        payer = invoices.get_payer(conn, about.payer_id)
-        stopped = {"channel": about.channel, "payers": [payer.reference], "reason": reason}
+        known = [] if about.payer_id is None else [invoices.get_payer(conn, about.payer_id).reference]
+        stopped = {"channel": about.channel, "payers": known, "reason": reason}
         events.append(conn, about.biller_id, None, [NewEvent(EventType.PAYER_STOPPED, stopped)], now)
 
 
@@ -67,10 +69,12 @@ def begin(
     steps: Sequence[Step],
     due_at: datetime,
     now: datetime,
+    *,
+    about: dict[str, Any] | None = None,
 ) -> list[Delivery]:
     """Queues the first step that can reach the payer, and with it those that follow without waiting.
 
-    When no step can, `delivery.impossible` is written, with the reason for each.
+    `about` is what the message says beyond the invoice. When no step can, `delivery.impossible` is written, with the reason for each.
     """
     made: list[Delivery] = []
     reasons: dict[str, str] = {}
@@ -86,7 +90,20 @@ def begin(
             continue
         later = steps[place + 1 :]
         made.append(
-            _queue(conn, account, invoice, payer, kind, address, step, later if step.wait_s else (), due_at, now)
+            queue(
+                conn,
+                account,
+                kind=kind,
+                address=address,
+                locale=payer.locale,
+                due_at=due_at,
+                now=now,
+                invoice_id=invoice.id,
+                payer_id=payer.id,
+                step=step,
+                later=later if step.wait_s else (),
+                about=about,
+            )
         )
         if step.wait_s:
             break
@@ -96,32 +113,39 @@ def begin(
     return made
 
 
-def _queue(
+def queue(
     conn: sa.Connection,
     account: ChannelAccount,
-    invoice: Invoice,
-    payer: Payer,
+    *,
     kind: MessageKind,
     address: str,
-    step: Step,
-    later: Sequence[Step],
+    locale: str,
     due_at: datetime,
     now: datetime,
+    invoice_id: int | None = None,
+    payer_id: int | None = None,
+    conversation_id: int | None = None,
+    step: Step | None = None,
+    later: Sequence[Step] = (),
+    about: dict[str, Any] | None = None,
 ) -> Delivery:
+    """One message over one account, with the task that sends it."""
     row: dict[str, Any] = {
-        "biller_id": invoice.biller_id,
-        "invoice_id": invoice.id,
-        "payer_id": payer.id,
+        "biller_id": account.row.biller_id,
+        "invoice_id": invoice_id,
+        "payer_id": payer_id,
+        "conversation_id": conversation_id,
         "account_id": account.id,
         "kind": kind,
-        "channel": step.channel,
+        "channel": account.short,
         "address": address,
-        "locale": payer.locale,
+        "locale": locale,
         "state": DeliveryState.QUEUED,
-        "wait_s": step.wait_s,
+        "wait_s": step.wait_s if step else 0,
         "later": [next_step.as_json() for next_step in later],
         "segments": 0,
         "resends": 0,
+        "about": about,
         "due_at": due_at,
         "created_at": now,
         "updated_at": now,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
@@ -30,9 +30,13 @@ class Payer:
     whatsapp: str | None
     locale: str
     time_zone: str
+    tags: list[str] = field(default_factory=list)
 
 
-PAYER_COLUMNS = [payer.c[name] for name in Payer.__dataclass_fields__]
+PAYER_COLUMNS = [
+    sa.func.coalesce(payer.c.chosen_locale, payer.c.locale).label(name) if name == "locale" else payer.c[name]
+    for name in Payer.__dataclass_fields__
+]
 
 
 def invoice_of(row: Sequence[Any]) -> Invoice:
@@ -48,7 +52,7 @@ def upsert_payer(conn: sa.Connection, biller_id: int, fields: dict[str, Any], no
     return Payer(*stored)
 
 
-_CONTACTS = ("name", "email", "phone", "locale", "time_zone", "updated_at")
+_CONTACTS = ("name", "email", "phone", "locale", "time_zone", "tags", "updated_at")
 _CHATS = ("telegram", "whatsapp")  # a chat is bound by the payer, and the biller need not know of it
 _UPSERT_PAYER = new_or_update(payer, ("biller_id", "reference"), _CONTACTS, *PAYER_COLUMNS, unless_null=_CHATS)
 
@@ -87,12 +91,17 @@ def get_payer(conn: sa.Connection, payer_id: int) -> Payer:
 
 def payers_at(conn: sa.Connection, biller_id: int, column: str, address: str) -> list[Payer]:
     """The biller's payers with this contact point (`email`, `phone`, `telegram`, `whatsapp`)."""
-    query = sa.select(*PAYER_COLUMNS).where(payer.c.biller_id == biller_id, payer.c[column] == address)
+    query = sa.select(*PAYER_COLUMNS).where(payer.c[column] == address, payer.c.biller_id == biller_id)
     return [Payer(*row) for row in conn.execute(query.order_by(payer.c.id.desc()).limit(20))]
 
 
 def set_payer_chat(conn: sa.Connection, payer_id: int, column: str, address: str | None, now: datetime) -> None:
     conn.execute(payer.update().where(payer.c.id == payer_id).values({column: address, "updated_at": now}))
+
+
+def choose_locale(conn: sa.Connection, payer_id: int, locale: str, now: datetime) -> None:
+    """The language that the payer wants; what the biller says of it later does not undo it."""
+    conn.execute(payer.update().where(payer.c.id == payer_id).values(chosen_locale=locale, updated_at=now))
 
 
 def change(

@@ -142,7 +142,7 @@ def new_or_update(
     table: sa.Table,
     keys: Sequence[str],
     update: Iterable[str],
-    *returning: sa.Column[Any],
+    *returning: sa.ColumnElement[Any],
     unless_null: Iterable[str] = (),
 ) -> Statement:
     """Inserts the row given as parameters, or gives the row of these `keys` its values of `update`.

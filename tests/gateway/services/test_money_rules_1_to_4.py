@@ -25,7 +25,7 @@ MONEY_CODE = (
     "domain/invoices",
     "services/payments",
     "store/payments",
-    "store/schema",
+    "store/schema/debts",
 )
 
 

@@ -111,7 +111,9 @@ def upgrade() -> None:
     sa.Column('telegram', sa.Text(), nullable=True),
     sa.Column('whatsapp', sa.Text(), nullable=True),
     sa.Column('locale', sa.Text(), nullable=False),
+    sa.Column('chosen_locale', sa.Text(), nullable=True),
     sa.Column('time_zone', sa.Text(), nullable=False),
+    sa.Column('tags', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), server_default='[]', nullable=False),
     sa.Column('created_at', sa.BigInteger(), nullable=False),
     sa.Column('updated_at', sa.BigInteger(), nullable=False),
     sa.ForeignKeyConstraint(['biller_id'], ['biller.id'], name=op.f('fk_payer_biller_id')),
@@ -119,6 +121,12 @@ def upgrade() -> None:
     sa.UniqueConstraint('biller_id', 'reference', name=op.f('uq_payer_biller_id_reference')),
     sqlite_autoincrement=True
     )
+    with op.batch_alter_table('payer', schema=None) as batch_op:
+        batch_op.create_index('ix_payer_email', ['email'], unique=False, sqlite_where=sa.text('email IS NOT NULL'), postgresql_where=sa.text('email IS NOT NULL'))
+        batch_op.create_index('ix_payer_phone', ['phone'], unique=False, sqlite_where=sa.text('phone IS NOT NULL'), postgresql_where=sa.text('phone IS NOT NULL'))
+        batch_op.create_index('ix_payer_telegram', ['telegram'], unique=False, sqlite_where=sa.text('telegram IS NOT NULL'), postgresql_where=sa.text('telegram IS NOT NULL'))
+        batch_op.create_index('ix_payer_whatsapp', ['whatsapp'], unique=False, sqlite_where=sa.text('whatsapp IS NOT NULL'), postgresql_where=sa.text('whatsapp IS NOT NULL'))
+
     op.create_table('push_endpoint',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('biller_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -161,6 +169,29 @@ def upgrade() -> None:
     sa.UniqueConstraint('account_id', 'address', 'payer_id', name=op.f('uq_binding_account_id_address_payer_id')),
     sqlite_autoincrement=True
     )
+    op.create_table('conversation',
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('biller_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('account_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('address', sa.Text(), nullable=False),
+    sa.Column('payer_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('locale', sa.Text(), nullable=True),
+    sa.Column('state', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('person_at', sa.BigInteger(), nullable=True),
+    sa.Column('full_until', sa.BigInteger(), nullable=True),
+    sa.Column('last_in_at', sa.BigInteger(), nullable=True),
+    sa.Column('created_at', sa.BigInteger(), nullable=False),
+    sa.Column('updated_at', sa.BigInteger(), nullable=False),
+    sa.ForeignKeyConstraint(['account_id'], ['account.id'], name=op.f('fk_conversation_account_id')),
+    sa.ForeignKeyConstraint(['biller_id'], ['biller.id'], name=op.f('fk_conversation_biller_id')),
+    sa.ForeignKeyConstraint(['payer_id'], ['payer.id'], name=op.f('fk_conversation_payer_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_conversation')),
+    sa.UniqueConstraint('account_id', 'address', name=op.f('uq_conversation_account_id_address')),
+    sqlite_autoincrement=True
+    )
+    with op.batch_alter_table('conversation', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_conversation_payer_id'), ['payer_id'], unique=False)
+
     op.create_table('invoice',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('biller_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -186,11 +217,32 @@ def upgrade() -> None:
     with op.batch_alter_table('invoice', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_invoice_payer_id'), ['payer_id'], unique=False)
 
+    op.create_table('claim',
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('biller_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('payer_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('invoice_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('kind', sa.Text(), nullable=False),
+    sa.Column('state', sa.Text(), nullable=False),
+    sa.Column('until_on', sa.Date(), nullable=True),
+    sa.Column('details', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('created_at', sa.BigInteger(), nullable=False),
+    sa.Column('updated_at', sa.BigInteger(), nullable=False),
+    sa.ForeignKeyConstraint(['biller_id'], ['biller.id'], name=op.f('fk_claim_biller_id')),
+    sa.ForeignKeyConstraint(['invoice_id'], ['invoice.id'], name=op.f('fk_claim_invoice_id')),
+    sa.ForeignKeyConstraint(['payer_id'], ['payer.id'], name=op.f('fk_claim_payer_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_claim')),
+    sqlite_autoincrement=True
+    )
+    with op.batch_alter_table('claim', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_claim_invoice_id'), ['invoice_id'], unique=False)
+
     op.create_table('delivery',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('biller_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
-    sa.Column('invoice_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
-    sa.Column('payer_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('invoice_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('payer_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('conversation_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
     sa.Column('account_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('kind', sa.Text(), nullable=False),
     sa.Column('channel', sa.Text(), nullable=False),
@@ -204,20 +256,24 @@ def upgrade() -> None:
     sa.Column('segments', sa.Integer(), server_default='0', nullable=False),
     sa.Column('resends', sa.Integer(), server_default='0', nullable=False),
     sa.Column('told', sa.Text(), nullable=True),
+    sa.Column('about', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=True),
     sa.Column('due_at', sa.BigInteger(), nullable=False),
     sa.Column('sent_at', sa.BigInteger(), nullable=True),
     sa.Column('created_at', sa.BigInteger(), nullable=False),
     sa.Column('updated_at', sa.BigInteger(), nullable=False),
     sa.ForeignKeyConstraint(['account_id'], ['account.id'], name=op.f('fk_delivery_account_id')),
     sa.ForeignKeyConstraint(['biller_id'], ['biller.id'], name=op.f('fk_delivery_biller_id')),
+    sa.ForeignKeyConstraint(['conversation_id'], ['conversation.id'], name=op.f('fk_delivery_conversation_id')),
     sa.ForeignKeyConstraint(['invoice_id'], ['invoice.id'], name=op.f('fk_delivery_invoice_id')),
     sa.ForeignKeyConstraint(['payer_id'], ['payer.id'], name=op.f('fk_delivery_payer_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_delivery')),
     sqlite_autoincrement=True
     )
     with op.batch_alter_table('delivery', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_delivery_conversation_id'), ['conversation_id'], unique=False)
         batch_op.create_index('ix_delivery_external', ['account_id', 'external_id'], unique=False, sqlite_where=sa.text('external_id IS NOT NULL'), postgresql_where=sa.text('external_id IS NOT NULL'))
         batch_op.create_index(batch_op.f('ix_delivery_invoice_id'), ['invoice_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_delivery_payer_id'), ['payer_id'], unique=False)
 
     op.create_table('event',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -235,6 +291,27 @@ def upgrade() -> None:
     sa.UniqueConstraint('invoice_id', 'invoice_seq', name=op.f('uq_event_invoice_id_invoice_seq')),
     sqlite_autoincrement=True
     )
+    op.create_table('message',
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('biller_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('conversation_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('payer_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('external_id', sa.Text(), nullable=False),
+    sa.Column('text', sa.Text(), nullable=False),
+    sa.Column('button', sa.Text(), nullable=True),
+    sa.Column('intent', sa.Text(), nullable=True),
+    sa.Column('occurred_at', sa.BigInteger(), nullable=False),
+    sa.Column('created_at', sa.BigInteger(), nullable=False),
+    sa.ForeignKeyConstraint(['biller_id'], ['biller.id'], name=op.f('fk_message_biller_id')),
+    sa.ForeignKeyConstraint(['conversation_id'], ['conversation.id'], name=op.f('fk_message_conversation_id')),
+    sa.ForeignKeyConstraint(['payer_id'], ['payer.id'], name=op.f('fk_message_payer_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_message')),
+    sqlite_autoincrement=True
+    )
+    with op.batch_alter_table('message', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_message_conversation_id'), ['conversation_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_message_payer_id'), ['payer_id'], unique=False)
+
     op.create_table('payment_attempt',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('biller_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -319,6 +396,33 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('refund', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_refund_invoice_id'), ['invoice_id'], unique=False)
+
+    op.create_table('reminder',
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('biller_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('payer_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('invoice_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('source', sa.Text(), nullable=False),
+    sa.Column('step', sa.Text(), nullable=False),
+    sa.Column('tone', sa.Text(), nullable=False),
+    sa.Column('state', sa.Text(), nullable=False),
+    sa.Column('reason', sa.Text(), nullable=True),
+    sa.Column('channels', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('due_at', sa.BigInteger(), nullable=False),
+    sa.Column('delivery_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('created_at', sa.BigInteger(), nullable=False),
+    sa.Column('updated_at', sa.BigInteger(), nullable=False),
+    sa.ForeignKeyConstraint(['biller_id'], ['biller.id'], name=op.f('fk_reminder_biller_id')),
+    sa.ForeignKeyConstraint(['delivery_id'], ['delivery.id'], name=op.f('fk_reminder_delivery_id')),
+    sa.ForeignKeyConstraint(['invoice_id'], ['invoice.id'], name=op.f('fk_reminder_invoice_id')),
+    sa.ForeignKeyConstraint(['payer_id'], ['payer.id'], name=op.f('fk_reminder_payer_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_reminder')),
+    sqlite_autoincrement=True
+    )
+    with op.batch_alter_table('reminder', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_reminder_biller_id_state_due_at'), ['biller_id', 'state', 'due_at'], unique=False)
+        batch_op.create_index(batch_op.f('ix_reminder_invoice_id'), ['invoice_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_reminder_payer_id_state'), ['payer_id', 'state'], unique=False)
 
     op.create_table('status_push',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),

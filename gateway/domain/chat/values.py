@@ -1,0 +1,247 @@
+"""What a conversation is made of: the situation that is read, the turn that is decided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from gateway.ports.values import Money
+
+
+class Intent(StrEnum):
+    """What a payer means. NONE: it was not understood."""
+
+    LIST = "list"
+    PAY = "pay"
+    STATUS = "status"
+    RECEIPT = "receipt"
+    REMIND = "remind"
+    CANCEL = "cancel"  # a reminder, or what was asked last
+    PROMISE = "promise"
+    ALREADY_PAID = "already_paid"
+    DISPUTE = "dispute"
+    PLAN = "plan"  # a part, or in parts
+    STOP = "stop"
+    START = "start"
+    LANGUAGE = "language"
+    VERIFY = "verify"
+    PERSON = "person"
+    HELP = "help"
+    THANKS = "thanks"
+    CODE = "code"  # a pay code, or the second factor that was asked for
+    CHOICE = "choice"  # a number, a yes or a no to what was asked
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Debt:
+    """One invoice as the conversation may speak of it. `reminder_at`: the payer's own reminder, if one is set."""
+
+    invoice_id: int
+    number: str
+    amount: Money
+    outstanding: Money
+    due_on: date
+    pay_url: str
+    description: str = ""
+    paid: bool = False
+    paid_on: date | None = None
+    processing: bool = False
+    disputed: bool = False
+    reminder_at: datetime | None = None
+    promised_on: date | None = None
+    postponed: int = 0  # how often the payer has put it off
+    pay_code: str = ""
+    payment_reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """One payer behind the address. `label` tells them apart without saying more than they know: the biller's reference."""
+
+    payer_id: int
+    label: str
+    debts: Sequence[Debt] = ()  # what is owed, the oldest due first
+    settled: Sequence[Debt] = ()  # the last that were paid, the newest first
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the biller allows in a conversation."""
+
+    latest_days: int = 30  # a reminder or a promise is so many days after the due date at the most
+    postponements: int = 3
+    parts: int = 0  # 0: no paying in parts
+    least_share: int = 20  # percent of the debt, the smallest first part
+    parts_until_days: int = 60
+    pay_day: int | None = None
+    remind_hour: int = 9
+    link_free: bool = False  # no links in answers: pay codes and the biller's own site
+    country: str = "RO"
+    support: str = ""  # how a person is reached otherwise
+    site: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of the answers that were offered: what it says, and what comes back when it is pressed."""
+
+    label: str
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the conversation waits for: `asked` names the question, `data` what it needs to be answered.
+
+    Old questions lapse: an answer after `until` is read as if nothing had been asked. `misses` counts messages not understood
+    one after another.
+    """
+
+    asked: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+    until: datetime | None = None
+    misses: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a link or a pay code in the message turned out to be. `ours`: it is this biller's, and about this payer."""
+
+    text: str
+    ours: bool
+    invoice_id: int | None = None
+    number: str = ""
+    sent_at: datetime | None = None  # when we sent that to this payer
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """All that a turn may depend on. No `who`: an unknown sender, who is told nothing about anyone.
+
+    `chosen` is the payer that was chosen among several. `sms`: the answer must fit one segment and carries no buttons;
+    `buttons`: how many a message may carry. `found` is what `mentions` found in the text, looked up.
+    """
+
+    now: datetime
+    zone: ZoneInfo
+    locale: str
+    biller: str
+    policy: Policy
+    who: Sequence[Who] = ()
+    chosen: int | None = None
+    state: State = State()
+    sms: bool = False
+    buttons: int = 0
+    found: Sequence[Found] = ()
+    languages: Sequence[str] = ("ro", "en")
+    stopped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Remind:
+    """The payer's own reminder, instead of one they had; `at` is an instant in the future."""
+
+    invoice_ids: Sequence[int]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """No reminder of the payer's own for these any more."""
+
+    invoice_ids: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    invoice_ids: Sequence[int]
+    on: date
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyPaid:
+    """The payer says that it is paid: `how` is a word of the grammar (bank, cash, card, post, other) or empty."""
+
+    invoice_ids: Sequence[int]
+    how: str = ""
+    on: date | None = None
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """`reason`: not_mine, wrong_amount or other."""
+
+    invoice_ids: Sequence[int]
+    reason: str
+    amount: Money | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Paying in parts, within the policy: what is paid on which day."""
+
+    invoice_id: int
+    parts: Sequence[tuple[date, Money]]
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """`everywhere`: on every channel of the biller's, else on this one."""
+
+    everywhere: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    everywhere: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    locale: str
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person is wanted. `why`: asked, or not_understood."""
+
+    why: str = "asked"
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which of several payers behind the address this conversation is about."""
+
+    payer_id: int
+
+
+Action = Remind | Cancel | Promise | AlreadyPaid | Dispute | Plan | Stop | Start | Language | Person | Chosen
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is said back: a text of the catalogue by its `name`, filled with `values` (money, dates, instants, words)."""
+
+    name: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    choices: Sequence[Choice] = ()
+    pay: Sequence[Debt] = ()  # whose pay links go with it
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a message leads to. No answer: silence is right (a machine wrote, a person has taken over, thanks again)."""
+
+    intent: Intent
+    actions: Sequence[Action] = ()
+    answer: Answer | None = None
+    state: State = State()
+
+
+ASKED_LIVES = timedelta(hours=24)

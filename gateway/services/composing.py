@@ -1,0 +1,94 @@
+"""What a message says: read in the transaction that starts its send, rendered when that is over.
+
+Decides nothing about when or where it goes; it says why a message is not wanted any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from gateway.domain.deliveries import Delivery, MessageKind
+from gateway.domain.ids import DELIVERY, show
+from gateway.ports.channel import Button, Message
+from gateway.services import contexts
+from gateway.services.closing import ASKING
+from gateway.services.context import Context
+from gateway.services.directory import ChannelAccount
+from gateway.services.invoices import View, view
+from gateway.store import conversations, deliveries, invoices
+
+SETTLED, NO_ACCOUNT = "settled", "no_account"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a delivery is about as things stand now. `unwanted`: why it must not go out; `in_window`: the payer wrote lately."""
+
+    delivery: Delivery
+    views: Sequence[View]
+    unwanted: str | None
+    in_window: bool = True
+
+    @property
+    def settled(self) -> bool:
+        """It asks for money that nobody owes any more."""
+        return self.unwanted == SETTLED
+
+
+def read(conn: sa.Connection, account: ChannelAccount | None, delivery: Delivery, now: datetime) -> Subject:
+    """Reads what a message will be made of."""
+    found = [] if delivery.invoice_id is None else [invoices.get(conn, delivery.invoice_id)]
+    about = [invoice for invoice in found if invoice is not None]
+    asks = delivery.kind in ASKING
+    unwanted = SETTLED if asks and not any(invoice.payable for invoice in about) else None
+    if unwanted is None:
+        unwanted = _unreachable(conn, account, delivery)
+    return Subject(
+        delivery, [view(conn, invoice) for invoice in about], unwanted, _in_window(conn, account, delivery, now)
+    )
+
+
+def _unreachable(conn: sa.Connection, account: ChannelAccount | None, delivery: Delivery) -> str | None:
+    if account is None or not account.row.enabled:
+        return NO_ACCOUNT
+    why = deliveries.suppressed(conn, delivery.biller_id, account.plugin.name, delivery.address)
+    if delivery.kind is MessageKind.REPLY and why == deliveries.STOPPED:
+        return None  # who writes to us is answered
+    return why and f"suppressed_{why}"
+
+
+def _in_window(conn: sa.Connection, account: ChannelAccount | None, delivery: Delivery, now: datetime) -> bool:
+    if account is None or not account.plugin.window_s:
+        return True
+    wrote_at = conversations.last_in_at(conn, account.id, delivery.address)
+    return wrote_at is not None and now - wrote_at < timedelta(seconds=account.plugin.window_s)
+
+
+def compose(ctx: Context, account: ChannelAccount, subject: Subject) -> Message:
+    """The message, rendered for its channel."""
+    delivery = subject.delivery
+    biller = ctx.directory.biller(delivery.biller_id)
+    context = contexts.message(ctx, biller, subject.views, delivery)
+    rendered = ctx.renderer.render(
+        delivery.kind, context, channel=account.plugin.name, locale=delivery.locale, biller=biller.slug
+    )
+    said: dict[str, Any] = delivery.about or {}
+    return Message(
+        reference=f"{ctx.installation}-{show(DELIVERY, delivery.id)}",
+        to=delivery.address,
+        text=rendered.text,
+        locale=delivery.locale,
+        subject=rendered.subject,
+        html=rendered.html,
+        sender_name=biller.settings.biller.display_name,
+        buttons=rendered.buttons or [Button(**button) for button in said.get("buttons", ())],
+        unsubscribe_url=context.unsubscribe_url,
+        receipt_url=f"{ctx.public_url}/hooks/channels/{account.row.name}",
+        in_reply_to=said.get("in_reply_to"),
+        in_window=subject.in_window,
+    )

@@ -1,0 +1,55 @@
+"""One schema for SQLite and PostgreSQL: the tables, and nothing that decides."""
+
+from gateway.store.schema.columns import Instant, from_ms, metadata, to_ms
+from gateway.store.schema.debts import (
+    account,
+    api_key,
+    biller,
+    idempotency,
+    invoice,
+    payer,
+    payment_attempt,
+    payment_update,
+    refund,
+)
+from gateway.store.schema.talk import (
+    binding,
+    claim,
+    conversation,
+    delivery,
+    message,
+    reminder,
+    start_token,
+    suppression,
+)
+from gateway.store.schema.work import event, inbox, meta, push_endpoint, status_push, task
+
+__all__ = [
+    "Instant",
+    "account",
+    "api_key",
+    "biller",
+    "binding",
+    "claim",
+    "conversation",
+    "delivery",
+    "event",
+    "from_ms",
+    "idempotency",
+    "inbox",
+    "invoice",
+    "message",
+    "meta",
+    "metadata",
+    "payer",
+    "payment_attempt",
+    "payment_update",
+    "push_endpoint",
+    "refund",
+    "reminder",
+    "start_token",
+    "status_push",
+    "suppression",
+    "task",
+    "to_ms",
+]

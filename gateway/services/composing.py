@@ -86,7 +86,7 @@ def compose(ctx: Context, account: ChannelAccount, subject: Subject) -> Message:
         subject=rendered.subject,
         html=rendered.html,
         sender_name=biller.settings.biller.display_name,
-        buttons=rendered.buttons or [Button(**button) for button in said.get("buttons", ())],
+        buttons=rendered.buttons or tuple(Button(**button) for button in said.get("buttons", ())),
         unsubscribe_url=context.unsubscribe_url,
         receipt_url=f"{ctx.public_url}/hooks/channels/{account.row.name}",
         in_reply_to=said.get("in_reply_to"),

@@ -18,11 +18,13 @@ from gateway.rendering import (
     PaymentReceived,
     Rendered,
     Renderer,
+    Reply,
     preview,
     templates_root,
 )
 from gateway.rendering.samples import BRAND, sample_message
 
+ABOUT_AN_INVOICE = tuple(kind for kind in KINDS if kind != "reply")
 NASTY = "</script><script>alert(1)</script> & \"x\" 'y'\r\nBcc: a@b.example"
 
 
@@ -110,7 +112,7 @@ def test_a_receipt_in_full_and_in_part(renderer: Renderer) -> None:
 
 
 @pytest.mark.parametrize("locale", ["ro", "en"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ABOUT_AN_INVOICE)
 def test_plain_text_says_what_html_says(renderer: Renderer, kind: str, locale: str) -> None:
     message = email(renderer, kind, locale=locale)
     page = Page(message.html)
@@ -135,7 +137,7 @@ def test_plain_text_says_what_html_says(renderer: Renderer, kind: str, locale: s
 
 
 @pytest.mark.parametrize("locale", ["ro", "en"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ABOUT_AN_INVOICE)
 def test_an_email_is_made_for_mail_readers(renderer: Renderer, kind: str, locale: str) -> None:
     html = email(renderer, kind, locale=locale).html
     page = Page(html)
@@ -155,7 +157,7 @@ def test_an_email_is_made_for_mail_readers(renderer: Renderer, kind: str, locale
     assert 'class="preheader" style="display: none;' in html
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ABOUT_AN_INVOICE)
 def test_schema_org(renderer: Renderer, kind: str) -> None:
     page = Page(email(renderer, kind).html)
     data = json.loads(page.data[0])
@@ -279,3 +281,21 @@ def test_a_failed_payment_says_why(renderer: Renderer) -> None:
     assert "Nu erau destui bani în cont." in email(renderer, "payment_failed", context).text
     assert "Nu erau destui bani în cont." in Page(email(renderer, "payment_failed", context).html).text
     assert "Motiv" not in email(renderer, "payment_failed", replace(context, reason="")).text
+
+
+@pytest.mark.parametrize("locale", ["ro", "en"])
+def test_an_answer_is_its_own_words_in_the_billers_frame(renderer: Renderer, locale: str) -> None:
+    words = "Îți amintim vineri, 27 nov., ora 9:00.\nPlătești aici: https://pay.acme.example/p/x?a=1&b=<2>"
+    context = Reply(BRAND, words, "https://pay.acme.example/u/x")
+    message = renderer.render("reply", context, channel="email", locale=locale)
+    page = Page(message.html)
+
+    assert words.split("\n")[0] in message.text
+    assert words.split("\n")[0] in page.text
+    assert page.data == []  # it is about no invoice
+    assert page.all("img") == []
+    assert "<2>" not in message.html
+    assert {"https://pay.acme.example/u/x"} <= {str(link["href"]) for link in page.all("a")}
+    assert BRAND.legal_name in message.text
+    assert renderer.render("reply", context, channel="telegram", locale=locale).text == words
+    assert "\n" in renderer.render("reply", context, channel="sms", locale=locale).text

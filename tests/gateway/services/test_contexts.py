@@ -77,7 +77,7 @@ class TestReceived:
     async def receipt(self, sim: Sim, invoice_id: int) -> PaymentReceived:
         view = await sim.view(invoice_id)
         delivery = [one for one in view.deliveries if one.kind is MessageKind.PAYMENT_RECEIVED][-1]
-        context = contexts.message(sim.ctx, sim.biller, view, delivery)
+        context = contexts.message(sim.ctx, sim.biller, [view], delivery)
         assert isinstance(context, PaymentReceived)
         return context
 
@@ -112,7 +112,7 @@ async def test_what_failed_says_why_and_how(sim: Sim) -> None:
         await sim.tell(sim.bank.change(payment_id, status, received=0))
     await sim.drain()
     found = await sim.view(view.invoice.id)
-    context = contexts.message(sim.ctx, sim.biller, found, found.deliveries[-1])
+    context = contexts.message(sim.ctx, sim.biller, [found], found.deliveries[-1])
     assert isinstance(context, PaymentFailed)
     assert (context.amount.minor, context.method) == (125_40, "card")
 

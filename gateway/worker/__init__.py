@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -20,75 +19,23 @@ import structlog
 from gateway.limits import Destinations, Ended
 from gateway.ports.errors import RetryLater
 from gateway.ports.values import Limits
-from gateway.services import attempts, closing, messaging, plans, receipts, status_push
+from gateway.services import attempts
 from gateway.services.context import Context
-from gateway.store import events, outbox, signals
+from gateway.store import outbox, signals
 from gateway.store.database import StoreUnavailable
 from gateway.store.outbox import Task
+from gateway.worker.kinds import KINDS, WORK, Kind
+
+__all__ = ["IDLE", "KINDS", "LEASE", "Kind", "Worker"]
 
 T = TypeVar("T")
 log = structlog.get_logger()
 
 LEASE = timedelta(seconds=60)
-WORK = timedelta(seconds=45)  # a handler is cut off before its lease ends
 CAPACITY = 400  # tasks under way at once, in one process
 CLAIM = 200
 IDLE = timedelta(seconds=30)
 UNLIMITED = 1e6  # a second: beyond what one process does
-
-Handler = Callable[[Context, Task, bool], Awaitable[datetime | None]]
-"""Does a task's work. A datetime: not over yet, go on then (no failure). Raises RetryLater, or anything, to be tried again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """What is done for a task, and the pauses after each failure; past the last it is dead."""
-
-    handle: Handler
-    pauses_s: Sequence[float]
-    endless: bool = False  # the last pause repeats instead
-
-
-async def _deliver(ctx: Context, task: Task, last_try: bool) -> datetime | None:
-    await messaging.deliver(ctx, task.key, last_try=last_try)
-    return None
-
-
-def _once(service: Callable[[Context, int], Awaitable[datetime | None]]) -> Handler:
-    async def handle(ctx: Context, task: Task, last_try: bool) -> datetime | None:
-        return await service(ctx, task.key)
-
-    return handle
-
-
-async def _poll(ctx: Context, task: Task, last_try: bool) -> datetime | None:
-    wait = await attempts.poll(ctx, task.key)
-    return None if wait is None else ctx.clock.now() + wait
-
-
-async def _apply_inbox(ctx: Context, task: Task, last_try: bool) -> datetime | None:
-    if not await receipts.apply_held(ctx, task.key):
-        raise RetryLater("what it speaks of does not exist yet")
-    return None
-
-
-async def _push(ctx: Context, task: Task, last_try: bool) -> datetime | None:
-    return await status_push.pump(ctx, task.key, ctx.clock.now() + WORK / 2)
-
-
-MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
-KINDS: Mapping[str, Kind] = {
-    plans.DELIVER: Kind(_deliver, (10, 30, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR)),
-    plans.FALL_BACK: Kind(_once(messaging.fall_back), (10, MINUTE, 10 * MINUTE)),
-    plans.REVISE: Kind(_once(messaging.revise), (5, 30, 5 * MINUTE, 30 * MINUTE)),
-    attempts.POLL: Kind(_poll, (10, 20, MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR), endless=True),
-    closing.CLOSE: Kind(_once(attempts.close), (5, 30, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 6 * HOUR)),
-    attempts.APPLY_INBOX: Kind(
-        _apply_inbox, (1, 2, 5, 15, MINUTE, 5 * MINUTE, 30 * MINUTE, HOUR, 6 * HOUR, DAY, DAY, DAY)
-    ),
-    events.PUSH: Kind(_push, (5, 30, 5 * MINUTE, HOUR), endless=True),
-    status_push.PUSH_ONE: Kind(_once(status_push.push_one), (5, 30, 5 * MINUTE, HOUR)),
-}
 
 
 class Worker:

@@ -223,6 +223,49 @@ class PushPage(Answer):
     next_cursor: str | None
 
 
+class Conversation(Answer):
+    """One address on one channel. `payers` are the references of those whom you know there; none for a stranger."""
+
+    id: Annotated[str, Field(pattern="^cnv_[0-9A-Za-z]{7,10}$", examples=["cnv_000004C"])]
+    channel: str | None
+    address: str
+    payers: list[str]
+    locale: str | None
+    person_wanted: Annotated[
+        bool, Field(description="The payer asked for a person, or was not understood, or you wrote.")
+    ]
+    person_wanted_at: datetime | None
+    last_message_at: Annotated[datetime | None, Field(description="When the payer wrote last.")]
+    created_at: datetime
+
+
+class ConversationPage(Answer):
+    items: list[Conversation]
+    next_cursor: str | None
+
+
+class SaidShown(Answer):
+    """One message, in or out. Its `text` is empty once your policy no longer keeps it."""
+
+    id: Annotated[str, Field(pattern="^(msg|dlv)_[0-9A-Za-z]{7,10}$")]
+    author: Annotated[str, Field(description="`payer`, `achit`, or `biller`: a person of yours.")]
+    conversation: str | None
+    invoice: str | None
+    channel: Annotated[str | None, Field(description="Of a message that was sent.")]
+    kind: str
+    status: str
+    intent: Annotated[str | None, Field(description="How the payer's message was understood.")]
+    text: str
+    at: datetime
+
+
+class Transcript(Answer):
+    """`next_before` is the `before` of the next call; null when there is nothing earlier."""
+
+    items: list[SaidShown]
+    next_before: datetime | None
+
+
 class ReplayedPush(Answer):
     id: str
     event: str

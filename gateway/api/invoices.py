@@ -25,7 +25,7 @@ IDEMPOTENCY_KEY = Parameter(
     means="1 to 255 visible ASCII characters",
     example="0b9c6f0e-2f7a-4f0e-9d0c-6a3d2c1b5e11",
 )
-_KEYED = {"Idempotency-Key": IDEMPOTENCY_KEY}
+KEYED = {"Idempotency-Key": IDEMPOTENCY_KEY}
 _INVOICE = {"Location": "The invoice's address."}
 
 
@@ -36,7 +36,7 @@ _INVOICE = {"Location": "The invoice's address."}
     summary="Issue an invoice",
     scope=Scope.WRITE,
     body=models.NewInvoice,
-    headers=_KEYED,
+    headers=KEYED,
     returns={
         201: Returns(
             "Issued: its pay link works, its messages are on their way.",
@@ -167,7 +167,7 @@ async def send_invoice(call: Call[models.NewDelivery, None]) -> Answer:
     summary="Record money received elsewhere",
     scope=Scope.WRITE,
     body=models.OffPlatformPayment,
-    headers=_KEYED,
+    headers=KEYED,
     returns={
         201: Returns("Booked.", answers.Invoice),
         200: Returns("Booked before, by the same source and reference.", answers.Invoice),

@@ -298,3 +298,9 @@ def steps_of(steps: list[DeliveryStep] | None) -> list[Step] | None:
     if steps is None:
         return None
     return [Step(step.channel, DEFAULT_WAIT_S if step.wait_s is None else step.wait_s) for step in steps]
+
+
+class NewMessage(Request):
+    """A person's words to the payer, sent as they are."""
+
+    text: Annotated[str, many_lines(1000), Field(min_length=1, examples=["Am verificat: plata a ajuns. Mulțumim!"])]

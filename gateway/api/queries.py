@@ -67,3 +67,34 @@ class PageQuery(Request):
 
 class ReplayQuery(Request):
     since: Annotated[Instant, Field(description="Push again every event that occurred at or after this instant.")]
+
+
+def _yes_or_no(text: Any) -> Any:
+    if text not in ("true", "false"):
+        raise refuse("not_yes_or_no", "true or false")
+    return text == "true"
+
+
+class ConversationQuery(Request):
+    payer: Annotated[Reference | None, Field(description="The payer's `reference`: those in which they wrote.")] = None
+    waiting: Annotated[
+        bool, BeforeValidator(_yes_or_no), Field(description="Only those in which a person is wanted now.")
+    ] = False
+    limit: Limit = 50
+    cursor: PageCursor | None = None
+
+
+Before = Annotated[
+    Instant | None, Field(description="Only what was said before this: `next_before` of the answer before.")
+]
+
+
+class TranscriptQuery(Request):
+    """Newest first. A page is a little longer where several lines have the instant at which it ends."""
+
+    before: Before = None
+    limit: Limit = 50
+
+
+class PayerTranscriptQuery(TranscriptQuery):
+    payer: Annotated[Reference, Field(description="The payer's `reference`.")]

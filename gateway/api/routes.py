@@ -10,7 +10,7 @@ import orjson
 from aiohttp import web
 
 from gateway import __version__
-from gateway.api import answers, events, examples, invoices, push_endpoints
+from gateway.api import answers, conversations, events, examples, invoices, push_endpoints
 from gateway.api.docs import DocsPage
 from gateway.api.middleware import Edge, endpoint
 from gateway.api.openapi import JSON, About, Operation, Parameter, document
@@ -25,6 +25,11 @@ OPERATIONS: Sequence[Operation] = (
     invoices.send_invoice,
     invoices.record_payment,
     invoices.read_timeline,
+    conversations.list_conversations,
+    conversations.read_conversation,
+    conversations.read_messages,
+    conversations.write_message,
+    conversations.read_transcript,
     events.read_events,
     events.stream_events,
     push_endpoints.add_push_endpoint,
@@ -74,11 +79,13 @@ def api_document(public_url: str) -> dict[str, Any]:
             server=public_url,
             tags={
                 invoices.TAG: "What is owed, how it reaches the payer, and what was paid.",
+                conversations.TAG: "What payers write and are told, and a person's own words to them.",
                 events.TAG: "Every fact, numbered without gaps, to pull or to follow.",
                 push_endpoints.TAG: "Every fact, signed and pushed to your systems.",
             },
             paths={
                 "invoice_id": _id("The invoice's id.", "inv"),
+                "conversation_id": _id("The conversation's id.", "cnv"),
                 "endpoint_id": _id("The push endpoint's id.", "pep"),
                 "push_id": _id("The push's id, from the log.", "psh"),
             },

@@ -18,6 +18,7 @@ import phonenumbers
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from gateway.config.accounts import Account, AccountReader, Plugins
+from gateway.config.conversations import ChatPolicy
 from gateway.config.shapes import (
     AS_TUPLE,
     Ladder,
@@ -159,6 +160,7 @@ class Biller(Section):
     brand: Brand = Brand()
     delivery: DeliveryPolicy = DeliveryPolicy()
     payments: PaymentPolicy = PaymentPolicy()
+    chat: ChatPolicy = ChatPolicy()
 
     @property
     def slug(self) -> str:
@@ -243,7 +245,7 @@ def biller_from(values: Mapping[str, Any], plugins: Plugins, *, where: Place, fi
         raise ConfigError([*error.faults, *faults]) from None
     if faults:
         raise ConfigError(faults)
-    biller = Biller(biller=read.biller, brand=read.brand, delivery=read.delivery, payments=read.payments)
+    biller = Biller(**{name: getattr(read, name) for name in Biller.model_fields})
     return BillerConfig(biller, channels, providers, read.push)
 
 

@@ -44,12 +44,20 @@ def address_of(payer: Payer, plugin: ChannelPlugin[object]) -> str | None:
 
 def report(conn: sa.Connection, delivery: Delivery, now: datetime) -> None:
     """The delivery's state as an event."""
-    data = {"delivery": show(DELIVERY, delivery.id), "channel": delivery.channel, "kind": delivery.kind.value}
+    data: dict[str, Any] = {
+        "delivery": show(DELIVERY, delivery.id),
+        "channel": delivery.channel,
+        "kind": delivery.kind.value,
+    }
     if delivery.code:
         data["code"] = delivery.code
     if delivery.conversation_id is not None:
         data["conversation"] = show(CONVERSATION, delivery.conversation_id)
-    events.append(conn, delivery.biller_id, delivery.invoice_id, [NewEvent(REPORTED[delivery.state], data)], now)
+    kind = REPORTED[delivery.state]
+    if delivery.kind is MessageKind.REPLY and delivery.state is DeliveryState.SENT:
+        said = delivery.about or {}
+        kind, data = EventType.MESSAGE_SENT, data | {"author": said.get("author"), "text": said.get("text")}
+    events.append(conn, delivery.biller_id, delivery.invoice_id, [NewEvent(kind, data)], now)
 
 
 def stop(conn: sa.Connection, account: ChannelAccount, about: Delivery, reason: str, now: datetime) -> None:

@@ -20,6 +20,8 @@ from gateway.rendering.elements.snippets import pay_button_snippet, status_icon_
 from gateway.services.context import Context
 from gateway.services.directory import Biller
 from gateway.services.invoices import View
+from gateway.services.transcripts import Shown
+from gateway.store.conversations import Said
 from gateway.store.events import Event
 from gateway.store.payments import Line, Refund
 from gateway.store.pushes import EndpointRow, PushRow
@@ -219,4 +221,35 @@ def push_json(row: PushRow, event_type: str, sequence: int) -> Json:
         "delivered_at": row.delivered_at and instant(row.delivered_at),
         "created_at": instant(row.created_at),
         "log": [line | {"at": instant(datetime.fromisoformat(line["at"]))} for line in row.log],
+    }
+
+
+def conversation_json(shown: Shown, now: datetime) -> Json:
+    row = shown.conversation
+    return {
+        "id": show(ids.CONVERSATION, row.id),
+        "channel": shown.account.short if shown.account else None,
+        "address": row.address,
+        "payers": list(shown.payers),
+        "locale": row.locale,
+        "person_wanted": shown.person_wanted(now),
+        "person_wanted_at": row.person_at and instant(row.person_at),
+        "last_message_at": row.last_in_at and instant(row.last_in_at),
+        "created_at": instant(row.created_at),
+    }
+
+
+def said_json(said: Said) -> Json:
+    """One line of a transcript."""
+    return {
+        "id": show(ids.MESSAGE if said.author == "payer" else ids.DELIVERY, said.id),
+        "author": said.author,
+        "conversation": said.conversation_id and show(ids.CONVERSATION, said.conversation_id),
+        "invoice": said.invoice_id and show(ids.INVOICE, said.invoice_id),
+        "channel": said.channel,
+        "kind": said.kind,
+        "status": said.status,
+        "intent": said.intent,
+        "text": said.text,
+        "at": instant(said.at),
     }

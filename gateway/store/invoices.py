@@ -89,6 +89,13 @@ def get_payer(conn: sa.Connection, payer_id: int) -> Payer:
     return Payer(*row)
 
 
+def payer_called(conn: sa.Connection, biller_id: int, reference: str) -> Payer | None:
+    """The biller's payer by the biller's own reference."""
+    query = sa.select(*PAYER_COLUMNS).where(payer.c.biller_id == biller_id, payer.c.reference == reference)
+    row = conn.execute(query).first()
+    return Payer(*row) if row else None
+
+
 def payers_at(conn: sa.Connection, biller_id: int, column: str, address: str) -> list[Payer]:
     """The biller's payers with this contact point (`email`, `phone`, `telegram`, `whatsapp`)."""
     query = sa.select(*PAYER_COLUMNS).where(payer.c[column] == address, payer.c.biller_id == biller_id)

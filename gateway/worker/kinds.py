@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gateway.ports.errors import RetryLater
-from gateway.services import attempts, closing, messaging, plans, receipts, status_push
+from gateway.services import attempts, closing, messaging, plans, receipts, status_push, transcripts
 from gateway.services.context import Context
 from gateway.store import events
 from gateway.store.outbox import Task
@@ -61,5 +61,6 @@ KINDS: Mapping[str, Kind] = {
         _apply_inbox, (1, 2, 5, 15, MINUTE, 5 * MINUTE, 30 * MINUTE, HOUR, 6 * HOUR, DAY, DAY, DAY)
     ),
     events.PUSH: Kind(_push, (5, 30, 5 * MINUTE, HOUR), endless=True),
+    transcripts.FORGET: Kind(_once(transcripts.forget), (HOUR, 6 * HOUR), endless=True),
     status_push.PUSH_ONE: Kind(_once(status_push.push_one), (5, 30, 5 * MINUTE, HOUR)),
 }

@@ -17,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from gateway.api.errors import KINDS, NOT_FOUND, Refusal
+from gateway.domain import ids
 from gateway.rendering import templates_root
 
 POLICY = (
@@ -264,9 +265,21 @@ def _limits(schema: Schema, default: Any) -> str:
     return ", ".join(said)
 
 
+_IDS = {
+    f"{name}_id": f"{prefix}_000004C"
+    for name, prefix in (
+        ("invoice", ids.INVOICE),
+        ("conversation", ids.CONVERSATION),
+        ("reminder", ids.REMINDER),
+        ("payment", ids.ATTEMPT),
+        ("endpoint", ids.ENDPOINT),
+        ("push", ids.PUSH),
+    )
+}
+
+
 def _curl(server: str, method: str, path: str, body: Any) -> str:
-    named = {"invoice_id": "inv_000004C", "endpoint_id": "pep_000004C", "push_id": "psh_000004C"}
-    lines = [f"curl {server}{path.format(**named)}"]
+    lines = [f"curl {server}{path.format(**_IDS)}"]
     if method not in ("get", "post") or (method == "post" and body is None):
         lines.append(f"-X {method.upper()}")
     lines.append('-H "Authorization: Bearer $ACHIT_KEY"')

@@ -26,6 +26,7 @@ from gateway.guard import AddressPolicy
 from gateway.outbound import OutboundClient, PushClient
 from gateway.registry import Registry
 from gateway.rendering import Renderer
+from gateway.services import transcripts
 from gateway.services.context import Context
 from gateway.services.directory import Directory
 from gateway.signing import LinkSigner, TokenSigner
@@ -148,6 +149,7 @@ async def running(
         if (control_socket := control.socket_beside(config.database.url.reveal())) is not None:
             await stack.enter_async_context(control.listening(ctx, control_socket))
         if worker is not None:
+            await ctx.db.write(lambda conn: transcripts.forget_in_time(conn, ctx, ctx.clock.now()))
             if ctx.db.dialect == "sqlite":  # nobody else has the file, so whoever held a task was killed
                 await ctx.db.write(lambda conn: outbox.release_orphans(conn, ctx.clock.now()))
             work = asyncio.create_task(worker.run(), name="worker")

@@ -22,7 +22,7 @@ from gateway.control.packing import unpack_biller
 from gateway.domain import ids
 from gateway.domain import keys as key_rules
 from gateway.domain.keys import Scope
-from gateway.services import invoices, keys, push_endpoints, setup
+from gateway.services import invoices, keys, push_endpoints, setup, transcripts
 from gateway.services.context import Context
 from gateway.services.directory import Biller
 from gateway.services.errors import Conflict, NotFound, ServiceError
@@ -94,6 +94,7 @@ async def _apply(ctx: Context, arguments: Json) -> Json:
         raise Refused(str(error)) from error
     changed = not await setup.is_applied(ctx, config)
     applied = await setup.apply(ctx, config)
+    await ctx.db.write(lambda conn: transcripts.forget_in_time(conn, ctx, ctx.clock.now()))
     secrets = {url: secret.reveal() for url, secret in applied.secrets.items()}
     return {"biller": applied.slug, "changed": changed, "push_secrets": secrets}
 

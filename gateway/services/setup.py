@@ -13,7 +13,7 @@ from gateway.config import Account, BillerConfig, PushTarget
 from gateway.ports.channel import Registers
 from gateway.ports.errors import AdapterError
 from gateway.ports.values import Secret
-from gateway.services import push_endpoints, status_push, transcripts
+from gateway.services import push_endpoints, status_push
 from gateway.services.context import Context
 from gateway.services.directory import Biller, seal_settings, unseal_settings
 from gateway.settings import settings_to_json
@@ -47,7 +47,6 @@ async def apply(ctx: Context, config: BillerConfig) -> Applied:
         rows = _rows(ctx, config, biller_id, store.accounts(conn, biller_id))
         kept = [store.upsert_account(conn, row | {"updated_at": now}) for row in rows]
         store.switch_off_others(conn, biller_id, kept, now)
-        transcripts.forget_in_time(conn, biller_id, now)
 
     await ctx.db.write(body)
     await ctx.directory.refresh(ctx.db)

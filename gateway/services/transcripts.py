@@ -202,6 +202,7 @@ async def forget(ctx: Context, biller_id: int) -> datetime:
         await ctx.db.write(lambda conn, m=messages, t=told: conversations.forget(conn, m, t))  # type: ignore[misc]
 
 
-def forget_in_time(conn: sa.Connection, biller_id: int, now: datetime) -> None:
-    """Makes sure that the biller's old words are looked for."""
-    outbox.poke(conn, FORGET, biller_id, "", now + SWEPT_EVERY, now)
+def forget_in_time(conn: sa.Connection, ctx: Context, now: datetime) -> None:
+    """Makes sure that every biller's old words are looked for; those who have been sooner than a day are left as they are."""
+    for biller in ctx.directory.billers():
+        outbox.poke(conn, FORGET, biller.id, "", now + SWEPT_EVERY, now)

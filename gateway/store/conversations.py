@@ -170,12 +170,12 @@ def transcript(
     mine += [line.c.payer_id == payer_id] if payer_id is not None else []
     mine += [line.c.conversation_id == conversation_id] if conversation_id is not None else []
     query = sa.select(*columns).where(*mine, *([line.c.at < before] if before is not None else []))
-    order = (line.c.at.desc(), line.c.author, line.c.id.desc())
-    found = [Said(*row) for row in conn.execute(query.order_by(*order).limit(limit))]
+    newest = (line.c.at.desc(), line.c.author, line.c.id.desc())
+    found = [Said(*row) for row in conn.execute(query.order_by(*newest).limit(limit))]
     if len(found) < limit:
         return found
     last_at = found[-1].at
-    beside = conn.execute(sa.select(*columns).where(*mine, line.c.at == last_at).order_by(*order))
+    beside = conn.execute(sa.select(*columns).where(*mine, line.c.at == last_at).order_by(*newest))
     return [one for one in found if one.at > last_at] + [Said(*row) for row in beside]
 
 

@@ -129,6 +129,7 @@ async def test_a_reply_is_reported_with_its_words_and_its_conversation(sim: Sim)
 
 
 async def test_what_is_older_than_the_policy_is_forgotten_and_that_it_was_sent_is_not(sim: Sim) -> None:
+    await sim.db.write(lambda conn: transcripts.forget_in_time(conn, sim.ctx, sim.clock.now()))
     view = await sim.issue(steps=[Step("sms", 0)], phone=PHONE)
     await sim.drain()
     talk = await write(sim, "vechi", sim.clock.now(), payer_id=view.payer.id)

@@ -19,7 +19,7 @@ from gateway.domain.ids import DELIVERY, show
 from gateway.domain.invoices import Invoice, InvoiceStatus
 from gateway.ports.channel import Edits, FindsSent, Message, SendResult
 from gateway.ports.errors import NotSupported, OutcomeUnknown, Rejected, RetryLater
-from gateway.services import contexts, plans
+from gateway.services import contexts, native_payments, plans
 from gateway.services.attempts import APPLY_INBOX
 from gateway.services.closing import ASKING
 from gateway.services.context import Context
@@ -149,6 +149,7 @@ def compose(ctx: Context, account: ChannelAccount, about: View, delivery: Delive
         html=rendered.html,
         sender_name=biller.settings.biller.display_name,
         buttons=rendered.buttons,
+        charge=native_payments.charge(ctx, account, about.invoice, delivery, rendered.buttons),
         unsubscribe_url=context.unsubscribe_url,
         receipt_url=f"{ctx.public_url}/hooks/channels/{account.row.name}",
     )
@@ -288,10 +289,10 @@ async def revise(ctx: Context, delivery_id: int) -> None:
     if found is None or account is None or not account.plugin.edits or found[0].external_id is None:
         return
     delivery, about = found
-    if about.invoice.payable:
+    if about.invoice.payable and not account.plugin.native_payments:  # else its Pay button may ask for another sum
         return
-    void = about.invoice.status is InvoiceStatus.VOID
-    told = replace(delivery, kind=MessageKind.INVOICE_ISSUED if void else MessageKind.PAYMENT_RECEIVED)
+    paid = about.invoice.status is InvoiceStatus.PAID
+    told = replace(delivery, kind=MessageKind.PAYMENT_RECEIVED if paid else MessageKind.INVOICE_ISSUED)
     try:
         await cast(Edits, account.make()).edit(str(delivery.external_id), compose(ctx, account, about, told))
     except OutcomeUnknown as error:

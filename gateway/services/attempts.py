@@ -298,6 +298,7 @@ async def close(ctx: Context, attempt_id: int) -> None:
         return
     if ctx.directory.channel(attempt.account_id) is not None:  # inside a chat: whoever presses Pay now is refused
         await ctx.db.write(lambda conn: _closed(conn, ctx, attempt, None, ctx.clock.now()))
+        return
     if attempt.external_id is None:
         return
     account = ctx.directory.provider(attempt.account_id)

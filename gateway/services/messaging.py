@@ -291,6 +291,8 @@ async def revise(ctx: Context, delivery_id: int) -> None:
     delivery, about = found
     if about.invoice.payable and not account.plugin.native_payments:  # else its Pay button may ask for another sum
         return
+    if native_payments.paid_there(ctx, account, about.attempts, delivery):
+        return
     paid = about.invoice.status is InvoiceStatus.PAID
     told = replace(delivery, kind=MessageKind.PAYMENT_RECEIVED if paid else MessageKind.INVOICE_ISSUED)
     try:

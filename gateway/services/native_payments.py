@@ -7,7 +7,7 @@ such an attempt goes: it ends by its own clock, and money that comes later still
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import cast
@@ -61,6 +61,12 @@ def charge(
         pay=page.text,
         beside=(replace(page, text=say("checkout", "page", delivery.locale, biller=slug)), *others),
     )
+
+
+def paid_there(ctx: Context, account: ChannelAccount, attempts_of: Iterable[Attempt], delivery: Delivery) -> bool:
+    """Whether it was paid by this very message, of which the vendor itself has made a receipt."""
+    payload = ctx.checkouts.issue(delivery.id)
+    return any(one.account_id == account.id and one.reference == payload and one.received_minor for one in attempts_of)
 
 
 async def answer(ctx: Context, account: ChannelAccount, query: CheckoutQuery, raw: inbox.Raw) -> None:

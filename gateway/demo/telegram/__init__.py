@@ -143,7 +143,7 @@ class TelegramStandIn(HttpStandIn):
         bill = held.bill
         if bill is None or bill.paid:
             raise LookupError("its button shows the receipt now")
-        words, asked = await self._ask(person, bill)
+        words, asked = await self.ask(chat_id, bill.payload, bill.currency, bill.amount)
         try:
             if words is None:
                 return Checkout("unanswered")
@@ -151,18 +151,24 @@ class TelegramStandIn(HttpStandIn):
                 return Checkout("refused", words)
             if declined:
                 return Checkout("declined")
-            return await self._charge(person, replace(held, bill=replace(bill, paid=True)), bill)
+            if held.message_id in person.messages:  # not deleted meanwhile
+                person.messages[held.message_id] = replace(held, bill=replace(bill, paid=True))
+            return Checkout("paid", status=await self.charge(chat_id, bill.payload, bill.currency, bill.amount))
         finally:
             await asyncio.gather(asked, return_exceptions=True)
 
-    async def _ask(self, person: Person, bill: Bill) -> tuple[str | None, asyncio.Task[int]]:
-        """The bot's word, empty when it agrees, None when it says nothing in time; and the webhook that asked for it."""
+    async def ask(
+        self, chat_id: int, payload: str, currency: str, minor: int
+    ) -> tuple[str | None, asyncio.Future[int]]:
+        """Asks the bot whether somebody may pay, and waits as long as a payer's phone does.
+
+        The bot's word, empty when it agrees, None when it says nothing in time; and the webhook that asks for it.
+        """
         query_id = str(5_000_000_000 + len(self.updates))
         answer = self.api.checkouts[query_id] = asyncio.get_running_loop().create_future()
-        sums = {"currency": bill.currency, "total_amount": bill.amount, "invoice_payload": bill.payload}
-        asked = asyncio.ensure_future(
-            self._push({"pre_checkout_query": {"id": query_id, "from": person.user(), **sums}})
-        )
+        sums = {"currency": currency, "total_amount": minor, "invoice_payload": payload}
+        query = {"id": query_id, "from": self.api.people[chat_id].user(), **sums}
+        asked = asyncio.ensure_future(self._push({"pre_checkout_query": query}))
         try:
             async with asyncio.timeout(self.checkout_s):
                 return await answer, asked
@@ -170,21 +176,19 @@ class TelegramStandIn(HttpStandIn):
             self.api.checkouts.pop(query_id, None)
             return None, asked
 
-    async def _charge(self, person: Person, held: ChatMessage, bill: Bill) -> Checkout:
+    async def charge(self, chat_id: int, payload: str, currency: str, minor: int) -> int:
+        """The provider takes the money, and the bot is told. The status of the webhook's answer."""
         self._charges += 1
-        if held.message_id in person.messages:  # not deleted meanwhile
-            person.messages[held.message_id] = held
-        message = self._written(person, "")
+        message = self._written(self.api.people[chat_id], "")
         del message["text"]
         message["successful_payment"] = {
-            "currency": bill.currency,
-            "total_amount": bill.amount,
-            "invoice_payload": bill.payload,
+            "currency": currency,
+            "total_amount": minor,
+            "invoice_payload": payload,
             "telegram_payment_charge_id": f"_tg{self._charges:08d}",
             "provider_payment_charge_id": f"ch_demo{self._charges:08d}",
         }
-        status = await self._push({"message": message})
-        return Checkout("paid", status=status)
+        return await self._push({"message": message})
 
     async def again(self, place: int = -1) -> int:
         """Sends an update that was sent before once more, as Telegram does when an answer of ours is lost."""

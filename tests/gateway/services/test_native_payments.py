@@ -8,17 +8,20 @@ from typing import Any
 
 import pytest
 
-from gateway.demo.telegram import ChatMessage
+from gateway.demo import standin
+from gateway.demo.bank import Outcome
+from gateway.demo.telegram import Call, ChatMessage
 from gateway.domain.deliveries import Step
 from gateway.domain.invoices import InvoiceStatus
 from gateway.domain.payments import Attempt, AttemptStatus
 from gateway.ports.values import Money
 from gateway.services import invoices, messaging
+from gateway.services.shapes import invoice_json
 from gateway.store import schema
 from gateway.store.database import Database
 from gateway.testing.clock import FakeClock
-from tests.harness.gateway import RON, count
-from tests.harness.world import CHAT, World, open_world
+from tests.harness.gateway import RON, count, draft_of
+from tests.harness.world import CHAT, EMAIL, World, open_world
 
 A = AttemptStatus
 HERE = [Step("telegram", 0)]
@@ -50,6 +53,11 @@ def bills(world: World) -> list[ChatMessage]:
     return [message for message in world.telegram.messages if message.bill is not None]
 
 
+async def charge(world: World, payload: str, minor: int = 12540) -> int:
+    """Money that Telegram reports, whatever was asked before."""
+    return await world.telegram.charge(CHAT, payload, RON, minor)
+
+
 async def change(world: World, invoice_id: int, amount: str) -> None:
     await invoices.change(world.ctx, world.biller, invoice_id, amount=Money.parse(amount, RON))
 
@@ -78,8 +86,6 @@ class TestWhatIsSent:
     async def test_what_cannot_be_paid_there_is_a_text_with_a_link(
         self, world: World, amount: str, currency: str
     ) -> None:
-        from tests.harness.gateway import draft_of
-
         draft = draft_of("F-9", amount, steps=HERE, payer={"telegram": str(CHAT)}, currency=currency)
         await invoices.issue(world.ctx, world.biller, draft)
         await world.drain()
@@ -88,18 +94,12 @@ class TestWhatIsSent:
         assert [button.pay for button in message.buttons] == [False]
 
     async def test_a_bill_that_telegram_refuses_goes_out_as_a_text(self, world: World) -> None:
-        world.telegram.api.provider_token = "revoked"  # noqa: S105 - made up
+        world.telegram.api.provider_token = "revoked"
         await billed(world)
         (message,) = world.telegram.messages
         assert message.bill is None
         assert message.buttons[0].text.startswith("Plătește")
         assert [call.method for call in world.telegram.calls] == ["sendInvoice", "sendMessage"]
-
-    async def test_a_bill_to_who_blocked_the_bot_is_sent_no_other_way(self, world: World) -> None:
-        await world.telegram.block(CHAT)
-        invoice_id = await billed(world)
-        assert [call.method for call in world.telegram.calls] == []
-        assert "delivery.impossible" in await world.event_types(invoice_id)
 
 
 async def test_without_a_provider_there_is_no_pay_button(database: Database, clock: FakeClock) -> None:
@@ -132,12 +132,13 @@ class TestPaying:
         assert len(world.telegram.deleted) == 0, "its button shows Telegram's receipt"
 
     async def test_the_biller_sees_the_account_and_the_method(self, world: World) -> None:
-        from gateway.services.shapes import invoice_json
-
         invoice_id = await billed(world)
         await world.telegram.pay(CHAT)
-        shown = invoice_json(world.ctx, await world.view(invoice_id))["payments"]
-        assert [(one["source"], one["method"], one["status"]) for one in shown] == [("acme.telegram", "telegram", "paid")]
+        view = await world.view(invoice_id)
+        shown = invoice_json(world.ctx, world.biller, view, world.clock.now())["payments"]
+        assert [(one["source"], one["method"], one["status"]) for one in shown] == [
+            ("acme.telegram", "telegram", "paid")
+        ]
 
     async def test_doubled_webhooks_change_nothing(self, world: World) -> None:
         invoice_id = await billed(world)
@@ -153,24 +154,22 @@ class TestPaying:
         invoice_id = await billed(world)
         bill = bills(world)[0].bill
         assert bill is not None
-        early = _money(world, bill.payload, 12540)
-        original = world.telegram.api._methods["answerPreCheckoutQuery"]  # noqa: SLF001
+        told: list[asyncio.Task[int]] = []
 
-        def answered(parameters: Any) -> Any:
-            result = original(parameters)
-            world.telegram._later(early())  # noqa: SLF001
-            return result
+        def heard(call: Call) -> None:
+            if call.method == "answerPreCheckoutQuery":  # its answer is not on its way yet
+                told.append(asyncio.ensure_future(charge(world, bill.payload)))
 
-        world.telegram.api._methods["answerPreCheckoutQuery"] = answered  # noqa: SLF001
+        world.telegram.calls.on_add(heard)
         await world.telegram.pay(CHAT, declined=True)
-        await world.telegram.settled()
+        assert await asyncio.gather(*told) == [204]
         assert await states(world, invoice_id) == [A.PAID]
         assert await world.paid(invoice_id) == 12540
 
     async def test_money_of_a_bill_that_is_not_ours_is_kept_and_visible(self, world: World) -> None:
         """The bot's token is the biller's: another program of theirs may send bills with it."""
         invoice_id = await billed(world)
-        await _money(world, "another-program", 500)()
+        assert await charge(world, "another-program", 500) == 204
         assert await world.paid(invoice_id) == 0
         assert [kind for kind, _ in await world.tasks()].count("apply-inbox") == 1
         assert await count(world.db, schema.inbox, schema.inbox.c.state == "held") == 1
@@ -191,7 +190,7 @@ class TestPaying:
         assert ("poll", 1) not in await world.tasks(), "nobody can be asked"
         bill = bills(world)[0].bill
         assert bill is not None
-        await _money(world, bill.payload, 12540)()
+        await charge(world, bill.payload)
         assert await world.status(invoice_id) is InvoiceStatus.PAID
         (received,) = await world.events_of(invoice_id, "payment.received")
         assert received["late"] is True
@@ -202,23 +201,6 @@ class TestPaying:
         await world.pass_time(minutes=world.biller.settings.payments.attempt_minutes + 1)
         await world.telegram.pay(CHAT)
         assert await states(world, invoice_id) == [A.EXPIRED, A.PAID]
-
-
-def _money(world: World, payload: str, minor: int, charge: str = "_tgX") -> Any:
-    async def push() -> None:
-        person = world.telegram.api.people[CHAT]
-        message = world.telegram._written(person, "")  # noqa: SLF001
-        del message["text"]
-        message["successful_payment"] = {
-            "currency": "RON",
-            "total_amount": minor,
-            "invoice_payload": payload,
-            "telegram_payment_charge_id": charge,
-            "provider_payment_charge_id": "ch_X",
-        }
-        assert await world.telegram._push({"message": message}) == 204  # noqa: SLF001
-
-    return push
 
 
 class TestRefused:
@@ -266,8 +248,7 @@ class TestRefused:
     async def test_while_a_bank_works_on_another_payment(self, world: World) -> None:
         invoice_id = await billed(world)
         payment = await world.open_payment(invoice_id)
-        await world.bank.accept(payment)
-        await world.bank.settled()
+        await world.bank.choose(payment, Outcome.SLOW)
         refused = await world.telegram.pay(CHAT)
         assert refused.words.startswith("Banca lucrează deja")
 
@@ -276,11 +257,9 @@ class TestRefused:
         await billed(world)
         if payload == "forged":  # a token of ours for another purpose
             payload = world.ctx.unsubscribes.issue(1)
-        query = {"id": "77", "from": world.telegram.api.people[CHAT].user(), "currency": "RON", "total_amount": 12540}
-        world.telegram.api.checkouts["77"] = answer = asyncio.get_running_loop().create_future()
-        pushed = await world.telegram._push({"pre_checkout_query": query | {"invoice_payload": payload}})  # noqa: SLF001
-        assert pushed == 204
-        assert (await answer).startswith("Nu putem primi această plată aici")
+        words, asked = await world.telegram.ask(CHAT, payload, RON, 12540)
+        assert (words or "").startswith("Nu putem primi această plată aici")
+        assert await asked == 204
         assert await count(world.db, schema.payment_attempt) == 0
 
 
@@ -303,9 +282,9 @@ class TestTwoPayments:
         first, second = bills(world)
         assert (await world.telegram.pay(CHAT, first.message_id, declined=True)).outcome == "declined"
         assert (await world.telegram.pay(CHAT, second.message_id, declined=True)).outcome == "declined"
-        for number, message in enumerate((first, first, second)):
+        for message in (first, first, second):
             assert message.bill is not None
-            await _money(world, message.bill.payload, 12540, f"_tg{number}")()
+            await charge(world, message.bill.payload)
         assert await world.paid(invoice_id) == 3 * 12540
         assert [refund.reason for refund in (await world.view(invoice_id)).refunds] == ["duplicate", "duplicate"]
         assert await states(world, invoice_id) == [A.PAID, A.PAID, A.PAID]
@@ -336,29 +315,43 @@ class TestTheWord:
         """Others can write while the vendor is told."""
         invoice_id = await billed(world)
         wrote: list[asyncio.Task[None]] = []
-        original = world.telegram.api._methods["answerPreCheckoutQuery"]  # noqa: SLF001
 
-        def answered(parameters: Any) -> Any:
-            wrote.append(asyncio.ensure_future(world.off_platform(invoice_id, "1.00")))
-            return original(parameters)
+        def heard(call: Call) -> None:
+            if call.method == "answerPreCheckoutQuery":
+                wrote.append(asyncio.ensure_future(world.off_platform(invoice_id, "1.00")))
 
-        world.telegram.api._methods["answerPreCheckoutQuery"] = answered  # noqa: SLF001
+        world.telegram.calls.on_add(heard)
         async with asyncio.timeout(5):
             assert (await world.telegram.pay(CHAT, declined=True)).outcome == "declined"
             await asyncio.gather(*wrote)
         assert await world.paid(invoice_id) == 100
 
-    async def test_when_telegram_is_down_it_asks_again(self, world: World) -> None:
-        from gateway.demo import standin
-
+    async def test_a_word_that_did_not_arrive_is_unknown_and_asked_for_again(self, world: World) -> None:
         invoice_id = await billed(world)
-        world.telegram.checkout_s = 0.05
-        world.telegram.fault = standin.Fault.UNAVAILABLE
+        world.telegram.fault = standin.Fault.BROKEN
+        world.telegram.checkout_s = 0.2
         assert (await world.telegram.pay(CHAT)).outcome == "unanswered"
         assert await states(world, invoice_id) == [A.UNKNOWN]
-        world.telegram.fault = None
-        assert await world.telegram.again() == 204, "too late now: nothing more is done"
-        assert (await world.telegram.pay(CHAT)).outcome == "unanswered" or True
-        world.telegram.checkout_s = 10.0
+        assert "payment.unknown" in await world.event_types(invoice_id)
+        world.telegram.fault, world.telegram.checkout_s = None, 10.0
+        assert await world.telegram.again() == 204, "too late for that one"
+        assert await states(world, invoice_id) == [A.UNKNOWN]
         assert (await world.telegram.pay(CHAT)).outcome == "paid"
         assert await states(world, invoice_id) == [A.PAID]
+
+    async def test_an_account_that_was_turned_off_takes_nothing(self, world: World) -> None:
+        invoice_id = await billed(world)
+        turned_off = schema.account.update().where(schema.account.c.name == "acme.telegram").values(enabled=False)
+        await world.db.write(lambda conn: conn.execute(turned_off).rowcount)
+        await world.ctx.directory.refresh(world.db)
+        assert (await world.telegram.pay(CHAT)).outcome == "refused"
+        assert await attempts(world, invoice_id) == []
+
+    async def test_a_bill_of_another_account_is_not_ours(self, world: World) -> None:
+        """A token of ours, under a delivery of another channel."""
+        view = await world.issue(steps=[Step("email", 0)], email=EMAIL)
+        await world.drain()
+        (delivery,) = await world.deliveries(view.invoice.id)
+        words, asked = await world.telegram.ask(CHAT, world.ctx.checkouts.issue(delivery.id), RON, 12540)
+        await asked
+        assert (words or "").startswith("Nu putem primi")

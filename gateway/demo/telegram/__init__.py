@@ -62,6 +62,7 @@ class TelegramStandIn(HttpStandIn):
         self.api = BotApi(int(token.partition(":")[0]), username, self.now, provider_token)
         self.calls: Arrivals[Call] = Arrivals()
         self.updates: Arrivals[Mapping[str, Any]] = Arrivals()
+        self.receipts: Arrivals[ChatMessage] = Arrivals()  # bills whose button shows a receipt now
         self.retry_after_s = 3
         self.retry_s = retry_s
         self.checkout_s = 10.0  # how long a payer's phone waits for the bot's word
@@ -153,6 +154,7 @@ class TelegramStandIn(HttpStandIn):
                 return Checkout("declined")
             if held.message_id in person.messages:  # not deleted meanwhile
                 person.messages[held.message_id] = replace(held, bill=replace(bill, paid=True))
+                self.receipts.add(person.messages[held.message_id])
             return Checkout("paid", status=await self.charge(chat_id, bill.payload, bill.currency, bill.amount))
         finally:
             await asyncio.gather(asked, return_exceptions=True)

@@ -79,6 +79,7 @@ async def open_context(
             links=LinkSigner([derive(key, "links") for key in ring]),
             unsubscribes=TokenSigner([derive(key, "tokens") for key in ring], "unsubscribe"),
             starts=TokenSigner([derive(key, "tokens") for key in ring], "start"),
+            checkouts=TokenSigner([derive(key, "tokens") for key in ring], "checkout"),
             renderer=renderer or make_renderer(config),
             directory=directory,
             push_client=push_client,

@@ -21,6 +21,7 @@ _REFUSALS: Mapping[type[TelegramError], tuple[str, bool]] = {  # code, and wheth
     BadRequest: ("400", False),
 }
 _NO_SUCH_CHAT = ("chat not found", "user not found", "peer_id_invalid")
+_SUBMITS = {"sendMessage", "sendInvoice", "answerPreCheckoutQuery"}
 # What the library's constructors raise on JSON that is not what it should be.
 UNREADABLE = (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError)
 
@@ -40,7 +41,7 @@ class Transport(BaseRequest):
             self._base_url + endpoint,
             headers={"Content-Type": "application/json"},
             body=json.dumps(parameters).encode(),
-            submits=endpoint == "sendMessage",
+            submits=endpoint in _SUBMITS,
             timeout_s=self._timeout_s,
         )
         return answer.status, answer.body

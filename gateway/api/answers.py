@@ -87,7 +87,7 @@ class PaymentShown(Answer):
 
     id: Annotated[str, Field(pattern="^(pay|upd)_[0-9A-Za-z]{7,10}$")]
     status: AttemptStatus
-    source: Annotated[str, Field(description="Your provider account, or where money was received elsewhere.")]
+    source: Annotated[str, Field(description="Your account, or where money was received elsewhere.")]
     method: str | None
     amount: Annotated[Sum, Field(description="What was asked.")]
     received: Annotated[Sum, Field(description="What came in, less what was taken back.")]

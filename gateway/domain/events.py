@@ -67,7 +67,7 @@ MEANINGS: dict[EventType, str] = {
     EventType.INVOICE_OVERPAID: "One payment brought more than was owed; `excess` is what is too much.",
     EventType.INVOICE_REOPENED: "A reversal took money back; the invoice is owed again.",
     EventType.INVOICE_VOIDED: "The biller withdrew the invoice.",
-    EventType.PAYMENT_STARTED: "The payer was sent to a provider.",
+    EventType.PAYMENT_STARTED: "The payer was sent to a provider, or was let go on to pay in the chat.",
     EventType.PAYMENT_UNKNOWN: "The provider did not say whether it opened the payment; it is being asked.",
     EventType.PAYMENT_ACCEPTED: "The bank has accepted the payment; the money is not there yet.",
     EventType.PAYMENT_RECEIVED: "Money came in: `amount` of this payment; `late` when its attempt was thought over.",

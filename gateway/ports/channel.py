@@ -9,7 +9,9 @@ from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 
 from gateway.ports.http import HttpClient
-from gateway.ports.values import Limits, WebhookRequest
+from gateway.ports.native import CheckoutQuery
+from gateway.ports.provider import PaymentUpdate
+from gateway.ports.values import Limits, Money, WebhookRequest
 
 S = TypeVar("S")
 
@@ -26,11 +28,31 @@ class DeliveryStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """A choice under a message: `url` opens a page, else `data` (at most 64 bytes) comes back as `InboundMessage.button`."""
+    """A choice under a message: `url` opens a page, else `data` (at most 64 bytes) comes back as `InboundMessage.button`.
+
+    `contact` asks for the payer's own number, which comes back as `InboundMessage.contact`. Where there is such a button it takes
+    the place of the keyboard: a choice beside it comes back as its text, and a page cannot stand beside it.
+    """
 
     text: str
     url: str | None = None
     data: str | None = None
+    contact: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What a message asks for, to be paid in the chat. `payload` is not shown, and comes back with all that is heard of it.
+
+    `pay` is the text of the Pay button. `beside` are the buttons that stand with it, in place of the message's own: those are for
+    a message without one, which it becomes when the vendor does not take the charge.
+    """
+
+    payload: str
+    amount: Money
+    title: str
+    pay: str
+    beside: Sequence[Button] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +71,8 @@ class Message:
     `reference` identifies the delivery and is the same on every try: a vendor's idempotency key where there is one, the
     Message-ID of an email, the token in a return path. `receipt_url` is where this vendor should send receipts.
     `in_reply_to` is the vendor's id of the payer's message that this answers. `in_window`: the payer wrote within the plugin's
-    `window_s`; outside it only `template` may be sent, on a channel that has such a window.
+    `window_s`; outside it only `template` may be sent, on a channel that has such a window. `charge` is what may be paid in the
+    chat itself, on a channel with `native_payments`; an edit does without it.
     """
 
     reference: str
@@ -65,6 +88,7 @@ class Message:
     in_reply_to: str | None = None
     template: Template | None = None
     in_window: bool = True
+    charge: Charge | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +138,7 @@ class InboundMessage:
     locale: str | None = None
 
 
-ChannelEvent = DeliveryUpdate | InboundMessage
+ChannelEvent = DeliveryUpdate | InboundMessage | CheckoutQuery | PaymentUpdate
 
 
 class Channel(Protocol):
@@ -162,8 +186,9 @@ class ChannelPlugin(Generic[S]):
     """What an adapter file declares in its last line; `create` is checked against `settings` by mypy in that file.
 
     `settings` is a frozen dataclass: its secrets are encrypted at rest, `field(metadata={"doc": ...})` is the reference.
-    `edits`, `finds_sent`, `opens_chats` and `registers` declare that the channel also fulfils `Edits`, `FindsSent`,
-    `OpensChats` and `Registers`. `acknowledge` is the body and content type of our 2xx answer to its webhooks.
+    `edits`, `finds_sent`, `opens_chats`, `registers` and `native_payments` declare that the channel also fulfils `Edits`,
+    `FindsSent`, `OpensChats`, `Registers` and `NativePayments`. `acknowledge` is the body and content type of our 2xx answer to
+    its webhooks.
     """
 
     name: str
@@ -175,6 +200,7 @@ class ChannelPlugin(Generic[S]):
     finds_sent: bool = False
     opens_chats: bool = False
     registers: bool = False
+    native_payments: bool = False
     replies: bool = False  # payers can answer on it
     acknowledge: tuple[bytes, str] = (b"", "text/plain")
     receipts: bool = False  # the vendor reports delivery

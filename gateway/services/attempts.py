@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from datetime import datetime, timedelta
-from typing import cast
+from typing import Any, cast
 
 import sqlalchemy as sa
 
@@ -84,23 +84,8 @@ def _reserve(
         fresh = attempt.status is AttemptStatus.PENDING and attempt.closing_at is None and attempt.expires_at > now
         if same and fresh and attempt.redirect_url is not None:
             return attempt
-    row = {
-        "biller_id": invoice.biller_id,
-        "invoice_id": invoice.id,
-        "account_id": account.id,
-        "method": method,
-        "currency": invoice.currency,
-        "amount_minor": invoice.outstanding.minor,
-        "received_minor": 0,
-        "reversed_minor": 0,
-        "reference": "",
-        "locale": locale,
-        "expires_at": now + timedelta(minutes=biller.settings.payments.attempt_minutes),
-        "polls": 0,
-        "created_at": now,
-        "updated_at": now,
-    }
-    attempt_id = payments.reserve(conn, row)
+    expires_at = now + timedelta(minutes=biller.settings.payments.attempt_minutes)
+    attempt_id = payments.reserve(conn, new_row(invoice, account.id, method, locale, expires_at, now))
     reference = f"{invoice.number[:40]}-{attempt_id}"
     payments.name_attempt(conn, attempt_id, reference)
     outbox.add(conn, POLL, attempt_id, account.destination, now + FIRST_POLL, now)
@@ -108,6 +93,28 @@ def _reserve(
     if made is None:
         raise NotFound("the attempt is gone")
     return made
+
+
+def new_row(
+    invoice: Invoice, account_id: int, method: str, locale: str, expires_at: datetime, now: datetime
+) -> dict[str, Any]:
+    """The row of an attempt at all that is outstanding, before it has a reference."""
+    return {
+        "biller_id": invoice.biller_id,
+        "invoice_id": invoice.id,
+        "account_id": account_id,
+        "method": method,
+        "currency": invoice.currency,
+        "amount_minor": invoice.outstanding.minor,
+        "received_minor": 0,
+        "reversed_minor": 0,
+        "reference": "",
+        "locale": locale,
+        "expires_at": expires_at,
+        "polls": 0,
+        "created_at": now,
+        "updated_at": now,
+    }
 
 
 def _request(ctx: Context, invoice: Invoice, attempt: Attempt, account: ProviderAccount) -> PaymentRequest:
@@ -172,6 +179,8 @@ async def poll(ctx: Context, attempt_id: int) -> timedelta | None:
     attempt = await ctx.db.read(lambda conn: payments.get(conn, attempt_id))
     if attempt is None or not attempt.polled_at(now):
         return None
+    if ctx.directory.channel(attempt.account_id) is not None:
+        return await _run_out(ctx, attempt, now)
     account = ctx.directory.provider(attempt.account_id)
     if account is None:
         raise RetryLater("its account is not served here")
@@ -200,6 +209,15 @@ def _expired(update: PaymentUpdate, now: datetime) -> PaymentUpdate:
     return PaymentUpdate(
         update.event_id, update.external_id, PaymentStatus.EXPIRED, now, update.received, update.reversed, update.reason
     )
+
+
+async def _run_out(ctx: Context, attempt: Attempt, now: datetime) -> timedelta | None:
+    """One inside a chat, of which nobody can be asked: it ends by its own clock, and money that comes later still counts."""
+    if attempt.expires_at > now:
+        return attempt.expires_at - now
+    over = PaymentUpdate(f"clock_{attempt.id}", attempt.external_id or "", PaymentStatus.EXPIRED, now)
+    await ctx.db.write(lambda conn: door.apply_update(conn, ctx.directory, attempt.id, over, door.POLL, now))
+    return None
 
 
 def _polled(conn: sa.Connection, ctx: Context, attempt: Attempt, update: PaymentUpdate, now: datetime) -> None:
@@ -276,7 +294,12 @@ async def close(ctx: Context, attempt_id: int) -> None:
     provider has not answered yet is closed when it has. Raises RetryLater.
     """
     attempt = await ctx.db.read(lambda conn: payments.get(conn, attempt_id))
-    if attempt is None or attempt.status not in CLOSABLE or attempt.external_id is None:
+    if attempt is None or attempt.status not in CLOSABLE:
+        return
+    if ctx.directory.channel(attempt.account_id) is not None:  # inside a chat: whoever presses Pay now is refused
+        await ctx.db.write(lambda conn: _closed(conn, ctx, attempt, None, ctx.clock.now()))
+        return
+    if attempt.external_id is None:
         return
     account = ctx.directory.provider(attempt.account_id)
     if account is None:

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from gateway.domain.deliveries import Delivery, MessageKind
 from gateway.domain.ids import DELIVERY, show
 from gateway.ports.channel import Button, Message
-from gateway.services import contexts
+from gateway.services import contexts, native_payments
 from gateway.services.closing import ASKING
 from gateway.services.context import Context
 from gateway.services.directory import ChannelAccount
@@ -78,6 +78,7 @@ def compose(ctx: Context, account: ChannelAccount, subject: Subject) -> Message:
         delivery.kind, context, channel=account.plugin.name, locale=delivery.locale, biller=biller.slug
     )
     said: dict[str, Any] = delivery.about or {}
+    one = subject.views[0].invoice if delivery.invoice_id is not None and len(subject.views) == 1 else None
     return Message(
         reference=f"{ctx.installation}-{show(DELIVERY, delivery.id)}",
         to=delivery.address,
@@ -87,6 +88,7 @@ def compose(ctx: Context, account: ChannelAccount, subject: Subject) -> Message:
         html=rendered.html,
         sender_name=biller.settings.biller.display_name,
         buttons=rendered.buttons or tuple(Button(**button) for button in said.get("buttons", ())),
+        charge=native_payments.charge(ctx, account, one, delivery, rendered.buttons) if one else None,
         unsubscribe_url=context.unsubscribe_url,
         receipt_url=f"{ctx.public_url}/hooks/channels/{account.row.name}",
         in_reply_to=said.get("in_reply_to"),

@@ -27,6 +27,7 @@ class Context:
     links: LinkSigner
     unsubscribes: TokenSigner
     starts: TokenSigner
+    checkouts: TokenSigner
     renderer: Renderer
     directory: Directory
     push_client: PushClient

@@ -18,7 +18,7 @@ from gateway.domain.deliveries import Delivery, DeliveryState, MessageKind, Step
 from gateway.domain.invoices import InvoiceStatus
 from gateway.ports.channel import Edits, FindsSent, Message, SendResult
 from gateway.ports.errors import NotSupported, OutcomeUnknown, Rejected, RetryLater
-from gateway.services import composing, plans
+from gateway.services import composing, native_payments, plans
 from gateway.services.attempts import APPLY_INBOX
 from gateway.services.composing import NO_ACCOUNT, SETTLED, Subject
 from gateway.services.context import Context
@@ -262,10 +262,12 @@ async def revise(ctx: Context, delivery_id: int) -> None:
     if found is None or account is None or not account.plugin.edits or found[0].external_id is None:
         return
     delivery, about = found
-    if about.invoice.payable:
+    if about.invoice.payable and not account.plugin.native_payments:  # else its Pay button may ask for another sum
         return
-    void = about.invoice.status is InvoiceStatus.VOID
-    told = replace(delivery, kind=MessageKind.INVOICE_ISSUED if void else MessageKind.PAYMENT_RECEIVED)
+    if native_payments.paid_there(ctx, account, about.attempts, delivery):
+        return
+    paid = about.invoice.status is InvoiceStatus.PAID
+    told = replace(delivery, kind=MessageKind.PAYMENT_RECEIVED if paid else MessageKind.INVOICE_ISSUED)
     message = composing.compose(ctx, account, Subject(told, [about], None))
     try:
         await cast(Edits, account.make()).edit(str(delivery.external_id), message)

@@ -14,12 +14,14 @@ import sqlalchemy as sa
 from gateway.domain.deliveries import FORWARD, DeliveryState, MessageKind, Step
 from gateway.domain.events import EventType, NewEvent
 from gateway.ports.channel import DeliveryStatus, DeliveryUpdate, InboundMessage, OpensChats
+from gateway.ports.native import CheckoutQuery
+from gateway.ports.provider import PaymentUpdate
 from gateway.ports.values import WebhookRequest
-from gateway.services import messaging, plans
+from gateway.services import messaging, native_payments, plans
 from gateway.services.attempts import APPLY_INBOX
 from gateway.services.context import Context
 from gateway.services.directory import Biller, ChannelAccount
-from gateway.services.webhooks import apply_held_payment, raw_of
+from gateway.services.webhooks import apply_held_payment, book, raw_of
 from gateway.store import deliveries, events, inbox, invoices, outbox
 
 START_TOKEN_LIVES = timedelta(days=7)
@@ -29,14 +31,23 @@ LONGEST_TEXT = 4096
 async def receive_webhook(ctx: Context, account: ChannelAccount, request: WebhookRequest) -> int:
     """Verifies a channel's webhook and books what it says; gives how many of its events were new.
 
-    Raises InvalidSignature or MalformedWebhook, and then keeps nothing.
+    A payer who is about to pay in the chat is answered first, since the vendor waits. Raises InvalidSignature or MalformedWebhook, and
+    then keeps nothing; RetryLater when the vendor could not be answered.
     """
     happened = await account.make().parse_webhook(request)
     raw, now = raw_of(request), ctx.clock.now()
+    checkouts = [event for event in happened if isinstance(event, CheckoutQuery)]
+    for query in checkouts:
+        await native_payments.answer(ctx, account, query, raw)
 
     def body(conn: sa.Connection) -> int:
         new = 0
         for event in happened:
+            if isinstance(event, CheckoutQuery):
+                continue
+            if isinstance(event, PaymentUpdate):
+                new += book(conn, ctx.directory, account, event, raw, now)
+                continue
             inbox_id = inbox.keep(conn, account.row.inbox, event.event_id, raw, now)
             if inbox_id is None:
                 continue
@@ -48,7 +59,7 @@ async def receive_webhook(ctx: Context, account: ChannelAccount, request: Webhoo
                 outbox.add(conn, APPLY_INBOX, inbox_id, "", now + timedelta(seconds=2), now)
         return new
 
-    return await ctx.db.write(body) if happened else 0
+    return await ctx.db.write(body) if len(happened) > len(checkouts) else 0
 
 
 def apply_receipt(

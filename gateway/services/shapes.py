@@ -131,7 +131,7 @@ def delivery_json(row: Delivery) -> Json:
 
 
 def _attempt_json(ctx: Context, attempt: Attempt) -> Json:
-    account = ctx.directory.provider(attempt.account_id)
+    account = ctx.directory.provider(attempt.account_id) or ctx.directory.channel(attempt.account_id)
     return {
         "id": show(ids.ATTEMPT, attempt.id),
         "status": attempt.status.value,

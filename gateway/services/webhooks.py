@@ -11,9 +11,10 @@ from gateway.ports.provider import PaymentStatus, PaymentUpdate
 from gateway.ports.values import Money, WebhookRequest
 from gateway.services.attempts import APPLY_INBOX, FIRST_POLL, POLL
 from gateway.services.context import Context
-from gateway.services.directory import Directory, ProviderAccount
+from gateway.services.directory import Account, Directory, ProviderAccount
 from gateway.services.payments import WEBHOOK, apply_update
 from gateway.store import inbox, invoices, outbox, payments
+from gateway.store.billers import CHANNEL
 from gateway.store.inbox import Raw
 
 _KEPT_HEADERS = ("content-type", "user-agent")
@@ -40,14 +41,18 @@ async def receive_webhook(ctx: Context, account: ProviderAccount, request: Webho
     raw, now = raw_of(request), ctx.clock.now()
 
     def body(conn: sa.Connection) -> int:
-        return sum(_receive(conn, ctx.directory, account, update, raw, now) for update in updates)
+        return sum(book(conn, ctx.directory, account, update, raw, now) for update in updates)
 
     return await ctx.db.write(body) if updates else 0
 
 
-def _receive(
-    conn: sa.Connection, directory: Directory, account: ProviderAccount, update: PaymentUpdate, raw: Raw, now: datetime
+def book(
+    conn: sa.Connection, directory: Directory, account: Account, update: PaymentUpdate, raw: Raw, now: datetime
 ) -> bool:
+    """Keeps what an account's webhook says of money, and takes it through the door. False: it was there already.
+
+    What speaks of an attempt that is not known (yet) is held, and tried again.
+    """
     inbox_id = inbox.keep(conn, account.row.inbox, update.event_id, raw, now)
     if inbox_id is None:
         return False
@@ -60,7 +65,7 @@ def _receive(
     return True
 
 
-def _attempt_for(conn: sa.Connection, account: ProviderAccount, update: PaymentUpdate, now: datetime) -> int | None:
+def _attempt_for(conn: sa.Connection, account: Account, update: PaymentUpdate, now: datetime) -> int | None:
     """The attempt that an update speaks of; a second payment that the vendor made of one attempt becomes one of its own."""
     attempt = payments.find(conn, account.id, update.external_id, update.reference)
     if attempt is None:
@@ -73,14 +78,16 @@ def _attempt_for(conn: sa.Connection, account: ProviderAccount, update: PaymentU
         row: dict[str, Any] = {name: getattr(attempt, name) for name in copied}
         row |= {"received_minor": 0, "reversed_minor": 0, "polls": 0, "created_at": now, "updated_at": now}
         twin = payments.reserve(conn, row | {"external_id": update.external_id, "reference": f"{attempt.reference}+"})
-        outbox.add(conn, POLL, twin, account.destination, now + FIRST_POLL, now)
+        if isinstance(account, ProviderAccount):
+            outbox.add(conn, POLL, twin, account.destination, now + FIRST_POLL, now)
         return twin
     return attempt.id
 
 
 def apply_held_payment(conn: sa.Connection, directory: Directory, held: inbox.Held, now: datetime) -> bool:
     """Applies a held observation if its attempt exists now. False: it still does not."""
-    account = directory.provider_called(held.account.removeprefix("provider:"))
+    kind, _, name = held.account.partition(":")
+    account = directory.channel_called(name) if kind == CHANNEL else directory.provider_called(name)
     update = _from_json(held.parsed)
     attempt_id = _attempt_for(conn, account, update, now) if account else None
     if attempt_id is None:

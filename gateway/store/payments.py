@@ -25,7 +25,7 @@ _OF_INVOICE = Statement(
 _OF_ACCOUNT = sa.select(*_COLUMNS).where(by(payment_attempt.c.account_id, "account_id"))
 _BY_EXTERNAL = Statement(_OF_ACCOUNT.where(by(payment_attempt.c.external_id, "external_id")))
 _BY_REFERENCE = Statement(
-    _OF_ACCOUNT.where(by(payment_attempt.c.reference, "reference")).order_by(payment_attempt.c.id)
+    _OF_ACCOUNT.where(by(payment_attempt.c.reference, "reference")).order_by(payment_attempt.c.id.desc())
 )
 _RESERVE = Statement(payment_attempt.insert().returning(payment_attempt.c.id))
 _CHANGE = Statement(payment_attempt.update().where(by(payment_attempt.c.id, "of_id")))
@@ -91,7 +91,7 @@ def get(conn: sa.Connection, attempt_id: int, *, lock: bool = False) -> Attempt 
 
 
 def find(conn: sa.Connection, account_id: int, external_id: str, reference: str | None) -> Attempt | None:
-    """The attempt an update speaks of: by the vendor's id, else by our reference."""
+    """The attempt an update speaks of: by the vendor's id, else the newest of our reference."""
     row = _BY_EXTERNAL.first(conn, account_id=account_id, external_id=external_id)
     if row is None and reference is not None:
         row = _BY_REFERENCE.first(conn, account_id=account_id, reference=reference)
@@ -128,6 +128,11 @@ def move(
 ) -> bool:
     """Compare-and-set of the state alone."""
     return bool(_MOVE.run(conn, of_id=attempt_id, of_status=list(of), status=to, reason=reason, updated_at=now))
+
+
+def extend(conn: sa.Connection, attempt_id: int, expires_at: datetime, now: datetime) -> None:
+    """The same try goes on: its own clock begins anew."""
+    _CHANGE.run(conn, of_id=attempt_id, expires_at=expires_at, updated_at=now)
 
 
 def closing(conn: sa.Connection, invoice_id: int, now: datetime, *, but: int | None = None) -> list[Attempt]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -10,11 +11,12 @@ from typing import Any
 
 from channels.telegram import CHANNEL, Settings
 from gateway.demo import standin
-from gateway.demo.telegram import TelegramStandIn
+from gateway.demo.telegram import PROVIDER_TOKEN, TelegramStandIn
 from gateway.outbound import OutboundClient
 from gateway.ports.http import HttpClient
-from gateway.ports.values import Secret, WebhookRequest
-from gateway.testing.channel_bench import ChannelBench, Fault, Key
+from gateway.ports.values import Money, Secret, WebhookRequest
+from gateway.testing.channel_bench import Fault, Key
+from gateway.testing.channel_native import NativeBench
 from gateway.testing.clock import FakeClock
 from gateway.testing.mutations import mutated
 
@@ -30,7 +32,7 @@ _FAULTS = {
 }
 
 
-class TelegramBench(ChannelBench):
+class TelegramBench(NativeBench):
     plugin = CHANNEL
     address = str(PAYER)
     signs_body = False
@@ -45,7 +47,9 @@ class TelegramBench(ChannelBench):
         self.http = http
         self.clock = clock
         self.telegram = telegram
+        self.waiting: dict[str, asyncio.Future[str]] = {}
         self.settings = self.settings_with()
+        self.paying = self.settings_with(provider_token=Secret(PROVIDER_TOKEN))
         self.rotating = self.settings_with(webhook_secret_previous=Secret(_SECRETS[Key.OLD]))
 
     def settings_with(self, **changes: object) -> Settings:
@@ -92,6 +96,29 @@ class TelegramBench(ChannelBench):
 
     def unsigned(self, body: bytes) -> WebhookRequest:
         return WebhookRequest(body, {"content-type": "application/json"}, HOOK, self.clock.now())
+
+    def pay_buttons(self) -> list[str]:
+        messages = self.telegram.messages
+        return ["".join(button.text for button in message.buttons if button.pay) for message in messages]
+
+    def checkout_body(self, query_id: str, payload: str, amount: Money) -> bytes:
+        sums = {"currency": amount.currency, "total_amount": amount.minor, "invoice_payload": payload}
+        person = self.telegram.api.people[PAYER]
+        return update(int(query_id), pre_checkout_query={"id": query_id, "from": person.user(), **sums})
+
+    def payment_body(self, payload: str, amount: Money, *, number: int = 1) -> bytes:
+        person = self.telegram.api.people[PAYER]
+        paid = {"currency": amount.currency, "total_amount": amount.minor, "invoice_payload": payload}
+        paid |= {"telegram_payment_charge_id": f"_tg{number}", "provider_payment_charge_id": f"ch_{number}"}
+        message = {"message_id": 78, "date": 1_795_424_400, "chat": person.chat(), "from": person.user()}
+        return update(9000 + number, message=message | {"successful_payment": paid})
+
+    def waits(self, query_id: str) -> None:
+        self.waiting[query_id] = self.telegram.api.checkouts[query_id] = asyncio.get_running_loop().create_future()
+
+    def heard(self, query_id: str) -> str | None:
+        waiting = self.waiting[query_id]
+        return waiting.result() if waiting.done() else None
 
     def wrong_shapes(self, body: bytes) -> Iterator[bytes]:
         yield from mutated(body)

@@ -5,24 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from channels.telegram import CHANNEL, Settings
 from gateway.demo import standin
-from gateway.ports.channel import Button, InboundMessage
+from gateway.ports.channel import Button
 from gateway.ports.errors import OutcomeUnknown, Rejected, RetryLater
 from gateway.ports.http import HttpResponse
 from gateway.ports.values import Secret
-from gateway.testing.channel_steps import a_message, parsed, sent
-from tests.channels.telegram_bench import PAYER, TelegramBench, open_bench, update
+from gateway.testing.channel_steps import a_message, sent
+from tests.channels.telegram_bench import PAYER, TelegramBench, open_bench
 
 BUTTONS = (Button("Plătește", url="https://pay.example.ro/p/abc"), Button("Mai târziu", data="later:inv_1"))
-AT = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
-CHAT = {"id": PAYER, "type": "private", "first_name": "Ana"}
-USER = {"id": PAYER, "is_bot": False, "first_name": "Ana"}
 
 
 class Answers:
@@ -39,16 +35,6 @@ class Answers:
 async def bench() -> AsyncIterator[TelegramBench]:
     async with open_bench() as bench:
         yield bench
-
-
-async def one(bench: TelegramBench, body: bytes) -> InboundMessage:
-    (event,) = await parsed(bench, body)
-    assert isinstance(event, InboundMessage)
-    return event
-
-
-def message(text: str | None = "da", **changes: Any) -> dict[str, Any]:
-    return {"message_id": 7, "date": int(AT.timestamp()), "chat": CHAT, "from": USER, "text": text, **changes}
 
 
 class TestSend:
@@ -123,6 +109,30 @@ class TestSend:
             await channel.send(a_message(bench))
 
 
+class TestContactButton:
+    BUTTON = Button("Trimite numărul meu", contact=True)
+
+    async def test_it_is_a_key_that_shares_the_number(self, bench: TelegramBench) -> None:
+        await bench.channel().send(a_message(bench, buttons=[self.BUTTON, Button("Nu acum", data="no")]))
+
+        (message,) = bench.telegram.messages
+        assert [(key.text, key.contact) for key in message.keys] == [("Trimite numărul meu", True), ("Nu acum", False)]
+        assert message.buttons == ()
+        markup = bench.telegram.calls[0].parameters["reply_markup"]
+        assert (markup["one_time_keyboard"], [len(row) for row in markup["keyboard"]]) == (True, [1, 1])
+
+    async def test_a_page_cannot_stand_beside_it(self, bench: TelegramBench) -> None:
+        with pytest.raises(Rejected, match="buttons"):
+            await bench.channel().send(a_message(bench, buttons=[self.BUTTON, *BUTTONS]))
+
+        assert not bench.taken()
+
+    async def test_a_message_that_was_sent_does_not_get_one(self, bench: TelegramBench) -> None:
+        result = await sent(bench)
+        with pytest.raises(Rejected, match="buttons"):
+            await bench.channel().edit(result.external_id, a_message(bench, buttons=[self.BUTTON]))
+
+
 class TestLink:
     async def test_start_link_brings_its_token_back(self, bench: TelegramBench) -> None:
         link = bench.channel().start_url("a-B_9")
@@ -159,73 +169,6 @@ class TestEdit:
             await bench.channel().edit(result.external_id, a_message(bench, text="Achitat"))
 
 
-class TestUpdates:
-    @pytest.mark.parametrize(
-        ("text", "token"),
-        [
-            ("/start a-B_9", "a-B_9"),
-            ("/start@achit_demo_bot a-B_9", "a-B_9"),
-            ("/start " + "x" * 64, "x" * 64),
-            ("/start " + "x" * 65, None),
-            ("/start", None),
-            ("/start a b", None),
-            ("/started abc", None),
-            ("start abc", None),
-            ("/start ăbc", None),
-        ],
-    )
-    async def test_deep_link(self, bench: TelegramBench, text: str, token: str | None) -> None:
-        event = await one(bench, update(1, message=message(text)))
-
-        assert (event.start_token, event.text, event.address) == (token, text, str(PAYER))
-
-    async def test_message(self, bench: TelegramBench) -> None:
-        assert await one(bench, update(42, message=message("Plătesc vineri"))) == InboundMessage(
-            event_id="42",
-            external_id=f"{PAYER}:7",
-            address=str(PAYER),
-            text="Plătesc vineri",
-            occurred_at=AT,
-        )
-
-    async def test_button(self, bench: TelegramBench) -> None:
-        query = {"id": "9", "from": USER, "chat_instance": "1", "data": "later:inv_1", "message": message()}
-
-        assert await one(bench, update(43, callback_query=query)) == InboundMessage(
-            event_id="43",
-            external_id=f"{PAYER}:7",
-            address=str(PAYER),
-            text="",
-            occurred_at=bench.clock.now(),
-            button="later:inv_1",
-        )
-
-    async def test_button_under_a_message_too_old_to_see(self, bench: TelegramBench) -> None:
-        old = {"message_id": 7, "date": 0, "chat": CHAT}
-        query = {"id": "9", "from": USER, "chat_instance": "1", "data": "later", "message": old}
-
-        assert (await one(bench, update(43, callback_query=query))).external_id == f"{PAYER}:7"
-
-    @pytest.mark.parametrize(
-        "content",
-        [
-            {"message": message(chat={"id": -100, "type": "group", "title": "x"})},
-            {"message": message(text=None, photo=[{"file_id": "x", "file_unique_id": "y", "width": 1, "height": 1}])},
-            {"edited_message": message()},
-            {"channel_post": message(chat={"id": -100, "type": "channel", "title": "x"})},
-            {"poll_of_tomorrow": {"x": 1}},
-            {},
-        ],
-    )
-    async def test_what_is_of_no_interest(self, bench: TelegramBench, content: dict[str, Any]) -> None:
-        assert await parsed(bench, update(1, **content)) == ()
-
-    async def test_caption_counts_as_text(self, bench: TelegramBench) -> None:
-        photo = [{"file_id": "x", "file_unique_id": "y", "width": 1, "height": 1}]
-
-        assert (await one(bench, update(1, message=message(text=None, photo=photo, caption="dovada")))).text == "dovada"
-
-
 def test_settings_name_what_is_wrong() -> None:
     with pytest.raises(ValueError, match="webhook_secret"):
         Settings(bot_token=Secret("1:x"), webhook_secret=Secret("no spaces"))
@@ -234,4 +177,5 @@ def test_settings_name_what_is_wrong() -> None:
 def test_plugin_is_honest() -> None:
     assert (CHANNEL.name, CHANNEL.address) == ("telegram", "chat")
     assert (CHANNEL.edits, CHANNEL.replies, CHANNEL.receipts, CHANNEL.finds_sent) == (True, True, False, False)
+    assert CHANNEL.native_payments
     assert replace(CHANNEL.limits, text=1).per_second < 30, "Telegram's own limit"

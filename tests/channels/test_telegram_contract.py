@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gateway.testing.channel import ChannelContract
+from gateway.testing.channel_native import NativePaymentsContract
 from tests.channels.telegram_bench import TelegramBench, open_bench
 
 
-class TestTelegram(ChannelContract):
+class TestTelegram(ChannelContract, NativePaymentsContract):
     @pytest.fixture
     async def bench(self) -> AsyncIterator[TelegramBench]:
         async with open_bench() as bench:

@@ -12,6 +12,7 @@ from aiohttp.test_utils import TestServer
 
 from channels.telegram import CHANNEL
 from gateway.demo import standin
+from gateway.demo.telegram import PROVIDER_TOKEN
 from gateway.ports.channel import Button, InboundMessage
 from gateway.ports.errors import InvalidSignature, Rejected
 from gateway.ports.values import WebhookRequest
@@ -19,6 +20,18 @@ from gateway.testing.channel_steps import a_message
 from tests.channels.telegram_bench import PAYER, TelegramBench, open_bench
 
 BUTTONS = (Button("Plătește", url="https://pay.example.ro/p/abc"), Button("Mai târziu", data="later:inv_1"))
+
+PAY = {"text": "Plătește", "pay": True}
+PAGE = {"text": "Altfel", "url": "https://pay.example.ro/p/abc"}
+BILL: dict[str, Any] = {
+    "chat_id": PAYER,
+    "title": "Factura 1042",
+    "description": "Acme",
+    "payload": "tok",
+    "provider_token": PROVIDER_TOKEN,
+    "currency": "RON",
+    "prices": [{"label": "Factura 1042", "amount": 12540}],
+}
 
 
 @pytest.fixture
@@ -58,7 +71,12 @@ class TestStandIn:
 
         assert call.method == "setWebhook"
         assert call.parameters["secret_token"] == "secret-of-the-present"
-        assert call.parameters["allowed_updates"] == ["message", "callback_query", "my_chat_member"]
+        assert call.parameters["allowed_updates"] == [
+            "message",
+            "callback_query",
+            "my_chat_member",
+            "pre_checkout_query",
+        ]
         assert bench.telegram.api.webhook_url.endswith("/hook")
 
     async def test_register_says_when_telegram_refuses(self, bench: TelegramBench) -> None:
@@ -91,6 +109,27 @@ class TestStandIn:
         assert {event.address for event in hook} == {"77"}
         assert len({event.event_id for event in hook}) == len(hook)
         assert len(telegram.api.answered) == 1, "the button's spinner stops"
+
+    async def test_payer_answers_forwards_shares_and_sends_a_picture(
+        self, bench: TelegramBench, hook: list[InboundMessage]
+    ) -> None:
+        telegram = bench.telegram
+        result = await bench.channel().send(a_message(bench))
+        number = int(result.external_id.partition(":")[2])
+        await telegram.write(PAYER, "asta", reply_to=number)
+        await telegram.write(PAYER, "e de la voi?", forwarded=True)
+        await telegram.share_contact(PAYER, "40722123456")
+        await telegram.share_contact(PAYER, "40722999999", of=7)
+        await telegram.send_photo(PAYER)
+
+        assert [(event.in_reply_to, event.forwarded, event.contact, event.media) for event in hook] == [
+            (result.external_id, False, None, False),
+            (None, True, None, False),
+            (None, False, "+40722123456", False),
+            (None, False, None, True),
+            (None, False, None, True),
+        ]
+        assert {event.locale for event in hook} == {"ro"}
 
     async def test_button_is_kept_when_its_spinner_cannot_be_stopped(
         self, bench: TelegramBench, hook: list[InboundMessage]
@@ -142,6 +181,23 @@ class TestStandIn:
             ("setMyCommands", {"commands": [{"command": "sold", "description": "Cât am de plată"}]}, 200),
             ("setMyCommands", {"commands": [{"command": "Sold!", "description": "x"}]}, 400),
             ("setMyCommands", {"commands": [{"command": "sold", "description": ""}]}, 400),
+            ("sendInvoice", BILL, 200),
+            ("sendInvoice", BILL | {"provider_token": "1:x"}, 400),
+            ("sendInvoice", BILL | {"title": "x" * 33}, 400),
+            ("sendInvoice", BILL | {"title": ""}, 400),
+            ("sendInvoice", BILL | {"description": "x" * 256}, 400),
+            ("sendInvoice", BILL | {"payload": "ă" * 65}, 400),
+            ("sendInvoice", BILL | {"currency": "XXX"}, 400),
+            ("sendInvoice", BILL | {"prices": []}, 400),
+            ("sendInvoice", BILL | {"prices": [{"label": "x", "amount": 12.5}]}, 400),
+            ("sendInvoice", BILL | {"prices": [{"label": "x", "amount": 418}]}, 400),
+            ("sendInvoice", BILL | {"reply_markup": {"inline_keyboard": [[PAGE]]}}, 400),
+            ("sendInvoice", BILL | {"reply_markup": {"inline_keyboard": [[PAY], [PAGE]]}}, 200),
+            ("sendInvoice", BILL | {"reply_markup": {"inline_keyboard": [[PAY], [PAY]]}}, 400),
+            ("sendMessage", {"chat_id": PAYER, "text": "da", "reply_markup": {"inline_keyboard": [[PAY]]}}, 400),
+            ("answerPreCheckoutQuery", {"pre_checkout_query_id": "unknown", "ok": True}, 400),
+            ("answerPreCheckoutQuery", {"pre_checkout_query_id": "unknown", "ok": False}, 400),
+            ("deleteMessage", {"chat_id": PAYER, "message_id": 999}, 400),
             ("sendRocket", {}, 404),
         ],
     )

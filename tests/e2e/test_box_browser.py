@@ -177,6 +177,17 @@ async def test_declined_then_paid_by_card(desk: Desk) -> None:
     await expect(desk.row(number).locator(".booked")).to_have_text("Paid")
 
 
+async def test_paid_in_the_chat(desk: Desk) -> None:
+    number = await desk.post("ciresarii")
+    chat = desk.app("telegram")
+    await chat.get_by_role("button", name=re.compile("Plătește")).click()
+
+    await expect(chat.locator(".theirs", has_text="Paid in the chat")).to_be_visible()
+    await expect(desk.push("invoice.paid", number)).to_be_visible()
+    await expect(desk.row(number).locator(".booked")).to_have_text("Paid")
+    assert await desk.faults() == []
+
+
 async def test_paid_twice_is_kept_and_due_back(desk: Desk) -> None:
     number = await desk.post()
     page = await desk.pay_page(number)

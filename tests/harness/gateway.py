@@ -20,6 +20,7 @@ from gateway.app import open_context
 from gateway.config.biller import biller_from
 from gateway.config.server import Config
 from gateway.config.shapes import Place, read_section
+from gateway.demo.telegram import PROVIDER_TOKEN
 from gateway.domain.deliveries import Delivery, DeliveryState, Step
 from gateway.domain.invoices import InvoiceStatus
 from gateway.ports.values import Money, Secret, WebhookRequest
@@ -45,6 +46,7 @@ ENVIRONMENT = {
     "TWILIO": "twilio-token",
     "BOT": "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw",
     "BOT_SECRET": "bot-secret",
+    "BOT_PROVIDER": PROVIDER_TOKEN,
     "MAIL": "mail-secret",
     "BANK_KEY": "key_demo",
     "BANK": "whsec_demo",

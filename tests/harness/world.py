@@ -51,9 +51,17 @@ class World(House):
 
 @contextlib.asynccontextmanager
 async def open_world(
-    database: Database, clock: FakeClock, *, pushes: bool = False, biller: Mapping[str, Any] | None = None
+    database: Database,
+    clock: FakeClock,
+    *,
+    pushes: bool = False,
+    native: bool = False,
+    biller: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[World]:
-    """A gateway that listens, its worker (which works on `drain`), and all stand-ins. `biller` adds tables to its file."""
+    """A gateway that listens, its worker (which works on `drain`), and all stand-ins. `biller` adds tables to its file.
+
+    `native`: the bot has a payment provider, so that bills are paid in the chat.
+    """
     port = unused_port()
     url = f"http://127.0.0.1:{port}"
     mail_log = logging.getLogger("mail.log")  # the stand-in's side of the wire
@@ -119,6 +127,8 @@ async def open_world(
             },
             "providers": {"sandbox": {"api_url": bank.url, "api_key": env("BANK_KEY"), "webhook_secret": env("BANK")}},
         }
+        if native:
+            values["channels"]["telegram"]["provider_token"] = env("BOT_PROVIDER")
         if pushes:
             values["push"] = [{"url": f"{erp.url}/achit", "secret": env("PUSH")}]
         made = await apply_biller(ctx, registry, values | dict(biller or {}))

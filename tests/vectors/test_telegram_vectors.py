@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,11 +10,14 @@ from typing import Any
 
 import pytest
 
-from gateway.ports.channel import Button
+from gateway.demo.telegram import PROVIDER_TOKEN, TelegramStandIn
+from gateway.ports.channel import Button, Charge
 from gateway.ports.errors import Rejected
+from gateway.ports.values import Money, Secret
 from gateway.testing.channel_steps import a_message
 from tests.channels.telegram_bench import PAYER, TelegramBench, open_bench
 
+CHARGE = Charge("tok", Money(12540, "RON"), "Factura 1042", "Plătește", (Button("Altfel", url="https://x.ro/p"),))
 PRIMITIVES: dict[str, Any] = {"Integer": int, "String": str, "Boolean": bool, "True": bool, "Float": (int, float)}
 
 
@@ -72,7 +76,7 @@ class Published:
 
 async def everything(bench: TelegramBench) -> None:
     """Every method that we call and every kind of update, good and refused."""
-    channel, telegram = bench.channel(), bench.telegram
+    channel, telegram = bench.channel(bench.settings_with(provider_token=Secret(PROVIDER_TOKEN))), bench.telegram
     buttons = (Button("Plătește", url="https://pay.example.ro/p/abc"), Button("Mai târziu", data="later"))
     await channel.register("https://pay.example.ro/hooks/channels/acme.telegram")
     telegram.api.webhook_url = ""  # nobody listens there
@@ -82,6 +86,14 @@ async def everything(bench: TelegramBench) -> None:
     await channel.parse_webhook(bench.sign(json.dumps(telegram.updates[-1]).encode()))
     await channel.edit(result.external_id, a_message(bench, text="Achitat"))
     await channel.edit(result.external_id, a_message(bench, text="Achitat"))
+    await channel.send(a_message(bench, buttons=[Button("Numărul meu", contact=True)]))
+    await telegram.share_contact(PAYER, "40722123456")
+    await telegram.write(PAYER, "asta", reply_to=int(result.external_id.partition(":")[2]), forwarded=True)
+    await telegram.send_photo(PAYER, "dovada")
+    for words in (None, "Factura este deja plătită."):
+        bill = await channel.send(a_message(bench, buttons=buttons, charge=CHARGE))
+        await pay(channel, telegram, words)
+    await channel.edit(bill.external_id, a_message(bench, text="Achitat"))
     await telegram.block(PAYER)
     with pytest.raises(Rejected):
         await channel.send(a_message(bench))
@@ -98,10 +110,21 @@ async def everything(bench: TelegramBench) -> None:
         )
 
 
+async def pay(channel: Any, telegram: TelegramStandIn, words: str | None) -> None:
+    """The payer presses Pay, and is let go on or is told why not."""
+    paying = asyncio.ensure_future(telegram.pay(PAYER))
+    await telegram.updates.until(len(telegram.updates) + 1)
+    await channel.answer_checkout(telegram.updates[-1]["pre_checkout_query"]["id"], words)
+    assert (await paying).outcome == ("paid" if words is None else "refused")
+
+
 async def test_what_we_send_is_published(bench: TelegramBench, published: Published) -> None:
     await everything(bench)
 
-    assert {call.method for call in bench.telegram.calls} >= {"sendMessage", "editMessageText", "answerCallbackQuery"}
+    assert {call.method for call in bench.telegram.calls} >= {
+        *("sendMessage", "editMessageText", "answerCallbackQuery"),
+        *("sendInvoice", "answerPreCheckoutQuery", "deleteMessage"),
+    }
     assert {
         call.method: faults
         for call in bench.telegram.calls
@@ -120,7 +143,7 @@ async def test_what_the_stand_in_answers_is_published(bench: TelegramBench, publ
 
     assert faults == []
     refused = [call.answer for call in bench.telegram.calls if call.status != 200]
-    assert len(refused) == 2
+    assert len(refused) == 3
     assert all(answer.keys() == {"ok", "error_code", "description"} for answer in refused)
 
 
@@ -128,7 +151,7 @@ async def test_what_the_stand_in_pushes_is_published(bench: TelegramBench, publi
     await everything(bench)
     kinds = {name for update in bench.telegram.updates for name in update if name != "update_id"}
 
-    assert kinds == {"message", "callback_query", "my_chat_member"}
+    assert kinds == {"message", "callback_query", "my_chat_member", "pre_checkout_query"}
     assert [fault for update in bench.telegram.updates for fault in published.faults(update, "Update")] == []
 
 

@@ -41,6 +41,7 @@ class DemoBiller:
     largest: int
     subject: Mapping[str, str]
     rows: Sequence[Row]
+    paid_in_chat: bool = False  # its bot has a payment provider
 
     @property
     def email(self) -> str:
@@ -96,6 +97,7 @@ CIRESARII = DemoBiller(
         Row("Lunch and snacks", "Prânz și gustări", Fraction(16, 100)),
         Row("Swimming club", "Clubul de înot", Fraction(6, 100)),
     ),
+    paid_in_chat=True,
 )
 BILLERS = (LUMINIS, CIRESARII)
 
@@ -148,6 +150,7 @@ def tables(biller: DemoBiller, at: Addresses) -> dict[str, Any]:
                 "bot_username": biller.bot,
                 "api_url": at.telegram_url,
                 "link_url": at.chat_url,
+                **({"provider_token": {"env": "BOT_PROVIDER"}} if biller.paid_in_chat else {}),
             },
         },
         "providers": {

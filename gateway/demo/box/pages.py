@@ -178,11 +178,13 @@ class Pages:
         return _json({"invoice": invoice.body, "events": shown})
 
     async def _reply(self, request: web.Request) -> web.Response:
-        """Ana answers on one of her channels, or presses a button under a message."""
+        """Ana answers on one of her channels, presses a button under a message, or pays its bill."""
         house, channel = self._house(request), request.match_info["channel"]
         said = await _body(request)
         text, button = str(said.get("text", "")).strip()[:LONGEST_TEXT], said.get("button")
         vendors = house.vendors
+        if channel == "telegram" and type(said.get("pay")) is int:
+            return await self._pay(house, said["pay"])
         if not text and not button:
             raise web.HTTPUnprocessableEntity(text="Nothing was written.")
         match channel:
@@ -202,6 +204,14 @@ class Pages:
                 raise web.HTTPNotFound
         house.teller.written(channel, text, status)
         return _json({"status": status})
+
+    async def _pay(self, house: House, message_id: int) -> web.Response:
+        """Ana presses Pay under a bill in the chat, and her card is charged if the biller's bot agrees."""
+        try:
+            done = await house.vendors.telegram.pay(ANA.chat_id, message_id)
+        except LookupError:
+            raise web.HTTPNotFound from None
+        return _json({"outcome": done.outcome, "words": done.words})
 
     async def _chat(self, request: web.Request) -> web.Response:
         """What t.me is elsewhere: opens the chat with a bot, and carries the link's token when Start is pressed."""

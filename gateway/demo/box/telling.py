@@ -29,6 +29,8 @@ class Teller:
         vendors.mail.messages.on_add(self._mail)
         vendors.telegram.messages.on_add(self._chat)
         vendors.telegram.edits.on_add(self._chat)
+        vendors.telegram.deleted.on_add(self._chat)
+        vendors.telegram.receipts.on_add(self._chat)
         vendors.erp.on_push(self._push)
 
     async def follow(self, desk: Desk) -> None:
@@ -51,7 +53,13 @@ class Teller:
         known = self._feed.get("message", f"{self._slug}:{name}")
         buttons = [button.as_json() for button in message.buttons]
         at = known["at"] if known else None
-        self._message(name, "telegram", text=message.text, buttons=buttons, edited=message.edited, at=at)
+        bill = message.bill and {
+            "title": message.bill.title,
+            "message_id": message.message_id,
+            "paid": message.bill.paid,
+        }
+        changes = {"edited": message.edited, "deleted": message.deleted}
+        self._message(name, "telegram", text=message.text, buttons=buttons, bill=bill, at=at, **changes)
 
     def _message(self, name: str, channel: str, *, mine: bool = False, at: str | None = None, **content: Any) -> None:
         item = {"id": f"{self._slug}:{name}", "biller": self._slug, "channel": channel, "mine": mine, **content}

@@ -12,7 +12,7 @@ from gateway.demo.bank import Bank
 from gateway.demo.box.billers import Addresses, DemoBiller
 from gateway.demo.erp import Erp
 from gateway.demo.mail import MailStandIn
-from gateway.demo.telegram import TelegramStandIn
+from gateway.demo.telegram import PROVIDER_TOKEN, TelegramStandIn
 from gateway.demo.twilio import TwilioStandIn
 from gateway.ports.values import Secret
 
@@ -48,7 +48,8 @@ class Vendors:
 async def vendors_of(biller: DemoBiller, gateway_url: str, clock: Clock) -> AsyncIterator[Vendors]:
     """Runs the five servers on free ports of 127.0.0.1, with fresh secrets."""
     names = ("TWILIO_TOKEN", "MAIL_SECRET", "BOT_SECRET", "BANK_KEY", "BANK_SECRET")
-    shared = {name: secrets.token_urlsafe(24) for name in names} | {"BOT_TOKEN": biller.bot_token}
+    shared = {name: secrets.token_urlsafe(24) for name in names}
+    shared |= {"BOT_TOKEN": biller.bot_token, "BOT_PROVIDER": PROVIDER_TOKEN}
     hooks = f"{gateway_url}/hooks/channels/{biller.slug}"
     async with AsyncExitStack() as stack:
         yield Vendors(

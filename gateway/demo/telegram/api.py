@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections import deque
@@ -12,11 +13,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gateway.demo.standin import Arrivals
+from gateway.demo.telegram import bills
 from gateway.demo.telegram.people import ChatButton, ChatMessage, Person, shown
 
 Parameters = Mapping[str, Any]
 _SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")
-_UPDATES = frozenset({"message", "callback_query", "my_chat_member"})
+_UPDATES = frozenset({"message", "callback_query", "my_chat_member", "pre_checkout_query"})
+_TOO_OLD = "Bad Request: query is too old and response timeout expired or query ID is invalid"
+_DELETABLE_S = 48 * 3600
 _NOT_MODIFIED = (
     "Bad Request: message is not modified: specified new message content and reply markup are exactly the same as a "
     "current content and reply markup of the message"
@@ -35,7 +39,7 @@ class Refused(Exception):
 class BotApi:
     """One bot's side: what it sent, whom it may write to, where its updates go."""
 
-    def __init__(self, bot_id: int, username: str, now: Callable[[], datetime]) -> None:
+    def __init__(self, bot_id: int, username: str, now: Callable[[], datetime], provider_token: str) -> None:
         self._now = now
         self.bot = {"id": bot_id, "is_bot": True, "first_name": "Achit", "username": username}
         self.people: dict[int, Person] = {}
@@ -43,6 +47,9 @@ class BotApi:
         self.edits: Arrivals[ChatMessage] = Arrivals()
         self.answered: Arrivals[str] = Arrivals()
         self.pressed: deque[str] = deque()  # button presses that the bot has not answered
+        self.deleted: Arrivals[ChatMessage] = Arrivals()
+        self.checkouts: dict[str, asyncio.Future[str]] = {}  # pressed Pay buttons that wait for a word; empty: go on
+        self.provider_token = provider_token
         self.webhook_url = ""
         self.webhook_secret = ""
         self._message_id = 0
@@ -54,6 +61,9 @@ class BotApi:
             "sendMessage": self._send_message,
             "editMessageText": self._edit_message_text,
             "answerCallbackQuery": self._answer_callback_query,
+            "sendInvoice": self._send_invoice,
+            "answerPreCheckoutQuery": self._answer_pre_checkout_query,
+            "deleteMessage": self._delete_message,
             "setMyCommands": self._set_my_commands,
         }
 
@@ -93,16 +103,53 @@ class BotApi:
 
     def _send_message(self, parameters: Parameters) -> Any:
         person, text, buttons = self._checked(parameters)
-        message = ChatMessage(person.chat_id, self.next_message_id(), text, buttons)
+        keys = _keys(parameters.get("reply_markup"))
+        return self._sent(person, ChatMessage(person.chat_id, self.next_message_id(), text, buttons, keys=keys))
+
+    def _send_invoice(self, parameters: Parameters) -> Any:
+        person, buttons = self._chat(parameters), _buttons(parameters.get("reply_markup"))
+        if (fault := bills.fault(parameters, buttons, self.provider_token)) is not None:
+            raise Refused(400, f"Bad Request: {fault}")
+        bill = bills.read(parameters)
+        shown_buttons = buttons or (ChatButton("Pay", None, None, pay=True),)
+        message_id = self.next_message_id()
+        return self._sent(person, ChatMessage(person.chat_id, message_id, bill.description, shown_buttons, bill=bill))
+
+    def _sent(self, person: Person, message: ChatMessage) -> Any:
+        message = replace(message, sent_at=self._now().timestamp())
         person.messages[message.message_id] = message
         self.messages.add(message)
         return shown(message, person.chat(), self.bot, self._now())
+
+    def _answer_pre_checkout_query(self, parameters: Parameters) -> Any:
+        words = str(parameters.get("error_message", ""))
+        agreed = parameters.get("ok") in (True, "true", "True")
+        if not agreed and not words:
+            raise Refused(400, "Bad Request: ERROR_TEXT_EMPTY")
+        waiting = self.checkouts.pop(str(parameters.get("pre_checkout_query_id", "")), None)
+        if waiting is None or waiting.done():
+            raise Refused(400, _TOO_OLD)
+        waiting.set_result("" if agreed else words)
+        return True
+
+    def _delete_message(self, parameters: Parameters) -> Any:
+        person = self._chat(parameters)
+        old = person.messages.get(int(parameters.get("message_id", 0)))
+        if old is None:
+            raise Refused(400, "Bad Request: message to delete not found")
+        if self._now().timestamp() - old.sent_at >= _DELETABLE_S:
+            raise Refused(400, "Bad Request: message can't be deleted for everyone")
+        del person.messages[old.message_id]
+        self.deleted.add(replace(old, deleted=True))
+        return True
 
     def _edit_message_text(self, parameters: Parameters) -> Any:
         person, text, buttons = self._checked(parameters)
         old = person.messages.get(int(parameters.get("message_id", 0)))
         if old is None:
             raise Refused(400, "Bad Request: message to edit not found")
+        if old.bill is not None:
+            raise Refused(400, "Bad Request: message can't be edited")
         if (text, buttons) == (old.text, old.buttons):
             raise Refused(400, _NOT_MODIFIED)
         new = replace(old, text=text, buttons=buttons, edited=True)
@@ -114,7 +161,7 @@ class BotApi:
     def _answer_callback_query(self, parameters: Parameters) -> Any:
         query_id = str(parameters.get("callback_query_id", ""))
         if query_id not in self.pressed:
-            raise Refused(400, "Bad Request: query is too old and response timeout expired or query ID is invalid")
+            raise Refused(400, _TOO_OLD)
         self.pressed.remove(query_id)
         self.answered.add(query_id)
         return True
@@ -130,29 +177,47 @@ class BotApi:
     def _checked(self, parameters: Parameters) -> tuple[Person, str, tuple[ChatButton, ...]]:
         """Whom a text goes to, the text and its buttons."""
         text, buttons = str(parameters.get("text", "")), _buttons(parameters.get("reply_markup"))
+        person = self._chat(parameters)
+        checks = (
+            (not text.strip(), "message text is empty"),
+            (len(text) > 4096, "message is too long"),
+            (not all(button.valid for button in buttons), "BUTTON_DATA_INVALID"),
+            (any(button.pay for button in buttons), "BUTTON_TYPE_INVALID"),
+        )
+        for wrong, description in checks:
+            if wrong:
+                raise Refused(400, f"Bad Request: {description}")
+        return person, text, buttons
+
+    def _chat(self, parameters: Parameters) -> Person:
+        """Somebody whom the bot may write to."""
         try:
             person = self.people.get(int(parameters.get("chat_id", "")))
         except ValueError:
             raise Refused(400, "Bad Request: chat_id is empty") from None
         if person is None:
             raise Refused(400, "Bad Request: chat not found")
-        checks = (
-            (not text.strip(), 400, "Bad Request: message text is empty"),
-            (len(text) > 4096, 400, "Bad Request: message is too long"),
-            (not person.started, 403, "Forbidden: bot can't initiate conversation with a user"),
-            (person.blocked, 403, "Forbidden: bot was blocked by the user"),
-            (not all(button.valid for button in buttons), 400, "Bad Request: BUTTON_DATA_INVALID"),
-        )
-        for wrong, status, description in checks:
-            if wrong:
-                raise Refused(status, description)
-        return person, text, buttons
+        if not person.started:
+            raise Refused(403, "Forbidden: bot can't initiate conversation with a user")
+        if person.blocked:
+            raise Refused(403, "Forbidden: bot was blocked by the user")
+        return person
 
 
 def _buttons(markup: Any) -> tuple[ChatButton, ...]:
     rows = _json(markup).get("inline_keyboard", []) if markup else []
     return tuple(
-        ChatButton(button["text"], button.get("url"), button.get("callback_data")) for row in rows for button in row
+        ChatButton(button["text"], button.get("url"), button.get("callback_data"), bool(button.get("pay")))
+        for row in rows
+        for button in row
+    )
+
+
+def _keys(markup: Any) -> tuple[ChatButton, ...]:
+    """A keyboard in place of the letters; a key sends its text, or the person's own number."""
+    rows = _json(markup).get("keyboard", []) if markup else []
+    return tuple(
+        ChatButton(key["text"], None, None, contact=bool(key.get("request_contact"))) for row in rows for key in row
     )
 
 

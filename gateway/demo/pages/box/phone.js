@@ -31,6 +31,12 @@ export function putMessage(item, fresh) {
   const list = thread(device);
   list.querySelector(".empty")?.remove();
   const old = shown.get(item.id);
+  if (item.deleted) {
+    old?.remove();
+    shown.delete(item.id);
+    count(device, list.querySelectorAll(".theirs").length);
+    return;
+  }
   const node = item.mine ? mine(item) : draw[item.channel](item);
   node.classList.toggle("fresh", fresh && !old);
   node.classList.toggle("changed", fresh && Boolean(old));
@@ -61,7 +67,7 @@ const draw = {
   telegram: (item) =>
     h("div", { class: "message theirs", data: { id: item.id } },
       who(item, item.edited && h("em", { class: "edited" }, t("edited"))),
-      h("p", { class: "bubble" }, linked(item.text)),
+      h("p", { class: "bubble" }, item.bill && h("strong", { class: "bill" }, item.bill.title), linked(item.text)),
       item.buttons.length > 0 && h("div", { class: "keys" }, item.buttons.map((button) => key(item, button)))),
 
   email: (item) => {
@@ -91,8 +97,22 @@ const mine = (item) =>
         ? h("span", { class: "good", title: t("taken") }, glyph("check"))
         : h("span", { class: "bad", title: t("not_taken") }, glyph("cross"))));
 
+// Paid inside the chat: the bot is asked, and what it answers stands under the button.
+const payKey = (item, button) => {
+  const said = h("p", { class: "word", role: "status" });
+  const press = async ({ currentTarget }) => {
+    currentTarget.disabled = true;
+    const { outcome, words } = await ask(`/replies/${item.biller}/telegram`, { pay: item.bill.message_id });
+    currentTarget.disabled = outcome === "paid";
+    said.textContent = words || t(`pay_${outcome}`);
+  };
+  return item.bill.paid
+    ? h("p", { class: "word" }, glyph("check"), t("pay_paid"))
+    : h("div", { class: "paying" }, h("button", { type: "button", class: "pay", onclick: press }, button.text), said);
+};
+
 const key = (item, button) =>
-  button.url
+  button.pay ? payKey(item, button) : button.url
     ? link(button.url, button.text, glyph("out"))
     : h("button", { type: "button", onclick: () => ask(`/replies/${item.biller}/telegram`, { button: button.callback_data }) }, button.text);
 

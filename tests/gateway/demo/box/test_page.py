@@ -195,12 +195,34 @@ async def test_a_reply_reaches_the_billing_system(page: aiohttp.ClientSession) -
         pushed = push["sequence"]
 
 
+async def test_a_bill_is_paid_in_the_chat(page: aiohttp.ClientSession, box: Box) -> None:
+    number = (await posted(page, "ciresarii"))["answer"]["number"]
+    item = await told(page, lambda kind, item: bool(item.get("bill")) and number in item["text"])
+    assert [button.get("pay") for button in item["buttons"]] == [True, None]
+    pay = {"pay": item["bill"]["message_id"]}
+    async with page.post("/replies/ciresarii/telegram", json=pay) as answer:
+        assert (answer.status, await answer.json()) == (200, {"outcome": "paid", "words": ""})
+    await told(page, lambda kind, item: kind == "push" and item["type"] == "invoice.paid" and item["number"] == number)
+    async with page.post("/replies/ciresarii/telegram", json=pay) as answer:
+        assert answer.status == 404, "its button shows the receipt"
+
+
+async def test_a_bill_that_is_paid_elsewhere_leaves_the_chat(page: aiohttp.ClientSession, box: Box) -> None:
+    posting = (await posted(page, "ciresarii"))["answer"]
+    await told(page, lambda kind, item: bool(item.get("bill")) and posting["number"] in item["text"])
+    desk = box.houses["ciresarii"].desk
+    money = {"amount": posting["amount"], "received_on": posting["issued_on"], "source": "cash", "reference": "R-1"}
+    assert (await desk.call("POST", f"/v1/invoices/{posting['id']}/payments", money)).status == 201
+    await told(page, lambda kind, item: item.get("deleted") is True and posting["number"] in item["text"])
+
+
 async def test_an_empty_reply_and_an_unknown_channel(page: aiohttp.ClientSession) -> None:
     for path, body, status in (
         ("/replies/luminis/sms", {"text": "  "}, 422),
         ("/replies/luminis/fax", {"text": "x"}, 404),
         ("/replies/luminis/email", {"text": "x"}, 404),  # nothing was received that could be answered
         ("/replies/luminis/telegram", {"button": "none"}, 404),
+        ("/replies/luminis/telegram", {"pay": 999}, 404),
         ("/replies/nobody/sms", {"text": "x"}, 404),
     ):
         async with page.post(path, json=body) as answer:

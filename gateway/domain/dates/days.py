@@ -75,6 +75,17 @@ def _maybe_weekday(today: Today, weekday: int) -> Days:
     return Days(found.days, K.CONFIRM)
 
 
+def _day_number(today: Today, what: str, values: tuple[Any, ...], number: int) -> Days:
+    """ "Friday 27": that day when the number is its, else it is asked; a number may also be an hour or a sum."""
+    said = _DAYS[what](today, *values)
+    assert said is not None
+    fits = tuple(day for day in said.days if day.day == number)
+    dated = _dom(today, number, "").days if 1 <= number <= 31 else ()
+    if what == "weekday":
+        fits = fits or tuple(day for day in dated[:1] if day.weekday() == values[0])
+    return Days(fits[:1]) if fits else Days(tuple(sorted({*said.days, *(dated if what == "weekday" else ())})), K.MISMATCH)
+
+
 def _dom(today: Today, number: int, which: str) -> Days:
     """A day of a month: of this one or the next when it says so, else the next that comes."""
     day = today.day
@@ -291,6 +302,7 @@ _DAYS: dict[str, Callable[..., Days | None]] = {
     "day": _relative,
     "weekday": _weekday,
     "maybe_weekday": _maybe_weekday,
+    "day_number": _day_number,
     "dom": _dom,
     "maybe_dom": _maybe_dom,
     "day_month": _day_month,

@@ -23,18 +23,20 @@ _TO = "(?:p?(?:tH|Ht|H|t))"
 PATTERNS: dict[str, str] = {
     # Nothing that is ahead.
     "nothing_ago": f"0{_NUM}o?[uL]|0a[uL]|[nwa5]o?[uL]R|5o?[uL]R|l(?:[kqKLuWrmMFG]|{_NUM}[uL])|[kKLuWrmFG]l|D",
-    "nothing_money": f"(?:{_NUM}|X|S|δ)o?c|c(?:n|X|S)(?!o?[mM])|X[uLJ]",
-    "nothing_bill": "(?:J|Y)[oY]?p?(?:S|δ|I|[nO]o?[mM])|Y(?:[mM]|n)",
+    "nothing_money": f"(?:{_NUM}|X|S|δ)o?c|c(?:n|X|S)(?!o?[mM])|[XS][uLJ]",
+    "nothing_bill": "J[oY]?S|(?:J[oY]|Y)p?(?:S|δ|I|[nO]o?[mM])|Y(?:[mM]|n)",
     # Asked whatever stands beside.
     "asked_order": "E(?:[kKLqumrW]|nu)",
     "asked_between": "β[nwASd kKLq]2?[nwAS]?",
-    "asked_few": "[if](?:5|5o|X)[uL]",
-    "delayed": f"4{_LONG}",
+    "asked_few": "[if](?:5|5o|X|S)[uL]",
+    "delayed": f"4+(?:{_LONG}|[uL])",
+    "hours_ahead": "iA|i[nw]H(?![nwAS])",
+    "asked_hours": f"{_TO}[nwAS]3{_TO}?[nwAS]",
     "hence": f"{_LONG}1",
     "half_ahead": "[if]h(?:o?a?)?u",
     "quarter_ahead": "[if]a?Qo?a?u",
     "and_half_ahead": f"[if](?:{_LONG}2a?[hQ](?!u)|{_NUM}2a?hu)",
-    "twice_ahead": f"[if]{_NUM}o?[uL]2?{_NUM}o?[uL]",
+    "twice_ahead": f"[if]{_LONG}2?{_LONG}",
     "ahead": f"[if]{_LONG}",
     "alone": f"^{_LONG}$",
     "nothing_last": f"[nwa5]o?u(?![NTC])|5o?[uL]|[tH]{_NUM}o?[uL]|(?<!p)[wn]L",
@@ -48,11 +50,12 @@ PATTERNS: dict[str, str] = {
     # Days.
     "feast": "[tofyipe]*F|[tofyie]+G|pG|^G[bU]*$",
     "pay": "[tfiypo]*P",
-    "weekday": f"[NTC]{_DAY}|[NTC]K|[kqLK][NTC]|[kL]|(?<=[pyUbv])q|^q|q(?=[nAHOpd]|$)",
+    "day_number": f"[kLd]n{_NOT_COUNTED}(?![oY]?[mMrc78μSA])(?!o?{_WHICH})",
+    "weekday": f"[NTC]{_DAY}|[NTC]K|[kqLK][NTC]|[kL]|(?<=[pyUNT])q|^q(?=$|[bnAHOt])",
     "habit": "K",
     "iso": "p?I",
     "date": "p?δ",
-    "day_month": f"[nwOω](?:o|Y)?m(?:o?8)?|nM(?!9)(?:o?8)?|[Oω]o?M(?!9)(?:o?8)?",
+    "day_month": f"p?[nwOω](?:o|Y)?m(?:o?8)?|p?nM(?!9)(?:o?8)?|p?[Oω]o?M(?!9)(?:o?8)?",
     "month_day": f"m[nOω]{_NOT_COUNTED}(?:o?8)?|M[Oωn]{_NOT_COUNTED}(?:o?8)?",
     "month": "[iypNTfes]*u?m8?|(?:[iyNTpfe]u?|u)M8?(?![9nwa])|M8",
     "pair": "[tH]?p?S",
@@ -61,7 +64,8 @@ PATTERNS: dict[str, str] = {
     # Hours.
     "past_half": f"{_TO}?(?:Z|h|a?Q|n)(?:u?z|u?Z|f){_NUM}|{_TO}?Z{_NUM}",
     "hour_and": f"{_TO}{_NUM}(?:2a?[hQ]|2{_NUM}{_NOT_COUNTED})",
-    "hour_less": f"{_TO}{_NUM}(?:6[Qnw]h?)|{_TO}{_NUM}v[aw]?Q",
+    "hour_less": f"{_TO}{_NUM}(?:6[Qnw]h?)|{_TO}{_NUM}v(?:[aw]?Q|{_NUM}{_NOT_COUNTED})",
+    "half_day_hour": f"(?:f|y)?{_TO}?[nwAS]μ",
     "clock": f"(?:f|y)?{_TO}?A",
     "day_or_hour": f"[fye][nw]{_LAST}|yt[nw]{_NOT_COUNTED}",
     "hour": f"(?:f|y)?p?(?:tH|Ht|H){_NUM}7?{_NOT_COUNTED}|p?t(?:n{_NOT_COUNTED}|w(?:7|{_LAST}|(?=[oi]?r)))|{_NUM}7|{_NUM}(?=[oi]?r)",
@@ -134,7 +138,7 @@ def _refused(kinds: str, start: int, end: int) -> bool:
 
 
 def _turned(kinds: str, start: int, end: int, name: str) -> str:
-    if name in ("ahead", "half_ahead", "twice_ahead", "and_half_ahead", "quarter_ahead", "clock", "hour", "pay", "day_or_hour"):
+    if name in ("ahead", "half_ahead", "twice_ahead", "and_half_ahead", "quarter_ahead", "hours_ahead", "clock", "half_day_hour", "hour", "pay", "day_or_hour"):
         return "before" if kinds[:start].endswith("e") else ""
     lead = re.search(r"([fe])[optyi]*$", kinds[:start])
     inner = re.match(r"[optyi]*([fe])", kinds[start:end])
@@ -148,7 +152,8 @@ def _value(words: list[Word], kinds: str) -> Any:
 
 
 def _number(words: list[Word]) -> int:
-    return int(_value(words, "nwOω") or 1)
+    number = _value(words, "nwOω")
+    return 1 if number is None else int(number)
 
 
 def _unit(words: list[Word]) -> str:
@@ -183,7 +188,11 @@ def _and_half(kinds: str, words: list[Word]) -> tuple[str, tuple[Any, ...]]:
 
 
 def _twice(kinds: str, words: list[Word]) -> tuple[str, tuple[Any, ...]]:
-    numbers = [word.value for word in words if word.kind in "nw"]
+    numbers = [
+        int(word.value) if word.kind in "nw" else 1
+        for word, before in zip(words, kinds[-1] + kinds, strict=False)
+        if word.kind in "nwa" or (word.kind == "o" and before not in "nw")
+    ]
     return "ahead", tuple(zip(numbers, _units(words), strict=True))
 
 
@@ -282,12 +291,29 @@ def _hour_less(kinds: str, words: list[Word]) -> tuple[str, tuple[Any, ...]] | N
 
 
 def _hour(kinds: str, words: list[Word]) -> tuple[str, tuple[Any, ...]] | None:
-    number = _number(words) if _value(words, "nw") is not None else 0
-    if _value(words, "nw") == 0:
-        number = 0
+    number = _number(words)
     if number <= 24:
         return "time", (number, 0, number > 12)
     return ("maybe_dom", (number,)) if number <= 31 and "t" in kinds and "H" not in kinds else None
+
+
+def _half_day_hour(kinds: str, words: list[Word]) -> tuple[str, tuple[Any, ...]] | None:
+    value = _value(words, "nwAS")
+    hour, minute = value[:2] if isinstance(value, tuple) else (value, 0)
+    if hour > 12 or hour == 0 or minute > 59:
+        return "ask", ()
+    return "time", (hour % 12 + _value(words, "μ"), minute, True)
+
+
+def _hours_ahead(kinds: str, words: list[Word]) -> tuple[str, tuple[Any, ...]]:
+    said = _value(words, "A")
+    hours, minutes = (_number(words), 0) if said is None else said[:2]
+    return ("ahead", ((hours, "hour"), (minutes, "minute"))) if hours <= 12 else ("ask", ())
+
+
+def _day_number(kinds: str, words: list[Word]) -> tuple[str, tuple[Any, ...]]:
+    day = ("day", (words[0].value,)) if kinds[0] == "d" else ("weekday", (words[0].value, ""))
+    return "day_number", (*day, words[-1].value)
 
 
 def _day_or_hour(kinds: str, words: list[Word]) -> tuple[str, tuple[Any, ...]] | None:
@@ -330,6 +356,10 @@ READERS: dict[str, Reader] = {
     "past_half": _past_half,
     "hour_and": _hour_and,
     "hour_less": _hour_less,
+    "hours_ahead": _hours_ahead,
+    "asked_hours": lambda kinds, words: ("ask", ()),
+    "day_number": _day_number,
+    "half_day_hour": _half_day_hour,
     "clock": lambda kinds, words: ("time", _value(words, "A")),
     "day_or_hour": _day_or_hour,
     "hour": _hour,

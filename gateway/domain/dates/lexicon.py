@@ -21,7 +21,7 @@ KINDS = {
     "hour": "H", "in": "i", "by": "y", "after": "f", "before": "e", "next": "N", "this": "T", "coming": "C", "last": "l", "part": "r", "stop": "b",
     "but": "B", "or": "3", "and": "2", "end": "g", "start": "s", "middle": "j", "of": "o", "from": "Y", "feast": "F", "fragile_feast": "G",
     "pay": "P", "weekend": "W", "currency": "c", "counted": "J", "every": "E", "not": "v", "past": "V", "ago": "R", "hence": "1", "now": "0",
-    "gone": "D", "delay": "4", "few": "5", "act": "U", "minus": "6", "past_hour": "Z", "to_hour": "z", "oclock": "7", "between": "β", "more": "9",
+    "gone": "D", "delay": "4", "few": "5", "act": "U", "minus": "6", "past_hour": "Z", "to_hour": "z", "oclock": "7", "between": "β", "meridian": "μ", "more": "9",
     "noise": "", "date": "δ", "pair": "S", "iso": "I", "clock": "A", "year": "8", "junk": "X", "unknown": "x",
 }  # fmt: skip
 FORGIVING = ("day", "weekday", "moons", "month", "unit", "part", "weekend", "next")  # where a typo is forgiven
@@ -41,7 +41,7 @@ _RUNS = (
 )
 _ISO_TAIL = re.compile(r"t(\d\d):(\d\d)(?::\d\d(?:\.\d+)?)?(z|[+-]\d\d:\d\d)?(?!\d)")
 _SHORTENED = "kumMrqp"  # kinds of words that a dot after them shortens
-_FRACTIONS = {(1, 2), (1, 3), (2, 3), (1, 4), (3, 4), (24, 7)}
+_FRACTIONS = {"1/2", "1/3", "2/3", "1/4", "3/4", "24/7"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ def _entries(tables: Any) -> Iterator[tuple[str, str, Any]]:
 
 
 def _entry(spelling: str) -> str:
-    return " ".join(match["word"].replace("'", "") for match in _CUT.finditer(fold(spelling)) if match["word"])
+    return " ".join(re.findall("[a-z0-9]+", fold(spelling).replace("'", "")))
 
 
 def fold(text: str) -> str:
@@ -160,7 +160,14 @@ def cut(text: str, lexicon: Lexicon) -> list[Word]:
                 at += 1
         elif not (piece["stop"] == "." and words and words[-1].kind in _SHORTENED and words[-1].end - words[-1].start <= 5):
             words.append(Word("c" if piece["money"] else "b", None, piece.start(), piece.end()))
-    return words
+    return [_as_hour(word, words[at - 1].kind if at else "b", words[at + 1].kind) for at, word in enumerate(words[:-1])] + words[-1:]
+
+
+def _as_hour(word: Word, before: str, after: str) -> Word:
+    """ "ora 9" is a time, "o ora" a length: some languages have one word for both."""
+    if word.kind == "u" and word.value == "hour" and before not in "nwah" and after in "nwAS":
+        return Word("H", 1, word.start, word.end)
+    return word
 
 
 def _word(pieces: list[re.Match[str]], at: int, lexicon: Lexicon) -> tuple[tuple[str, Any], int]:
@@ -194,6 +201,9 @@ def _run(piece: re.Match[str], folded: str, lexicon: Lexicon) -> Iterator[Word]:
     if more:
         fits = tail == "h" and run.isdigit() and len(run) <= 2 and len(more) == 2 and _is_clock(int(run), int(more))
         yield Word("A" if fits else "X", (int(run), int(more), True) if fits else None, start, end)
+        return
+    if tail and (entry := lexicon.entries.get(run + tail)):
+        yield Word(*entry, start, end)
         return
     kind, value = _number(run)
     if not tail:
@@ -231,7 +241,7 @@ def _formed(kind: str, match: re.Match[str]) -> tuple[str, Any]:
         return ("A", (hour, minute, hour > 12 or len(match[1]) == 2)) if _is_clock(hour, minute) else ("X", None)
     first, second = int(match[1]), int(match[3])
     if kind == "pair":
-        loose = match[2] == "/" and (first, second) in _FRACTIONS
+        loose = match[2] == "/" and match[0] in _FRACTIONS
         return ("X", None) if loose else ("S", (first, second, match[2], len(match[3]) == 2))
     return "δ", (first, second, int(match[4]) + (2000 if len(match[4]) == 2 else 0), match[2])
 

@@ -128,14 +128,15 @@ class _Joining:
             ahead = self._at((today,), hours.options)
             if hours.ask or (not ahead and hours.other and self._at((today,), ((0, hours.other),))):
                 other = () if hours.other is None else ((0, hours.other),)
-                return self._ask(K.WHICH, self._at((today, tomorrow), (*hours.options, *other)))
+                return self._ask(K.WHICH, [*self._at((today,), (*hours.options, *other)), *self._at((tomorrow,), hours.options[:1])])
             return Reading(at=(ahead or self._at((tomorrow,), hours.options))[0])
         if part is None:
             return None
         name, this = part
         if name == "midnight":
             return Reading(at=self._at((tomorrow,), ((0, time(0)),))[0])
-        placed = self._placed(Days((today,)), None, part)
+        begins_again = name in ("morning", "noon") and not this and not self._at((today,), ((0, self._hour_of(name)),))
+        placed = NOTHING if begins_again else self._placed(Days((today,)), None, part)
         if placed.at is not None or this or name == "tonight":
             return placed
         return Reading(at=self._at((tomorrow,), ((0, self._hour_of(name)),))[0])

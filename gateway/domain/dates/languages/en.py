@@ -117,8 +117,14 @@ WORDS: dict[str, dict[object, str]] = {
     "past_hour": {1: "half past"},
     "to_hour": {1: "to"},
     "oclock": {1: "oclock, o clock"},
+    "meridian": {0: "am", 12: "pm"},
     "between": {1: "between"},
     "more": {1: ""},
+    "unknown": {
+        1: "good morning, good afternoon, good evening, good night, nice day, great day, nice evening, nice weekend, good weekend, great weekend, lovely weekend, "
+        "happy easter, merry christmas, happy christmas, happy new year, happy holidays, why not, one day, some day, day by day, these days, at night, day and night, "
+        "second thought, second thoughts, i second, one second, a second, wait a minute, one minute, just a minute, a minute"
+    },
     "noise": {1: "the, please, pls, plz, maybe, exactly, very"},
 }
 NUMBERS = {

@@ -37,7 +37,7 @@ WORDS: dict[str, dict[object, str]] = {
         8: "august, aug",
         9: "septembrie, sept, sep, septemvrie",
         10: "octombrie, oct, octomvrie",
-        11: "noiembrie, noi, nov, noemvrie, noembrie, noiemb",
+        11: "noiembrie, nov, noemvrie, noembrie, noiemb",
         12: "decembrie, dec, decemvrie, decembre",
     },
     "fragile_month": {5: "mai", 3: "mar, mart"},
@@ -56,7 +56,7 @@ WORDS: dict[str, dict[object, str]] = {
     "at": {1: "la, pe la, în jur de, în jurul orei, cam pe la"},
     "hour": {1: "ora, orele, h, orelor, la ora, la orele, pe la ora, de la ora, după ora, până la ora, pana la orele"},
     "in": {1: "în, peste, în decurs de, în termen de, în maxim, în maximum, in cel mult"},
-    "by": {1: "până, pana, pîna, pină, pina, decât, cel târziu, cel mai târziu"},
+    "by": {1: "mai devreme de, mai repede de, până, pana, pîna, pină, pina, decât, cel târziu, cel mai târziu"},
     "after": {1: "după, dupa ce trece, dupa ce trec"},
     "before": {1: "înainte, înaintea, inainte sa vina"},
     "next": {1: "viitor, viitoare, viitorul, următor, următoare, următoarea, următorul, urmatoru, următorii"},
@@ -143,6 +143,12 @@ WORDS: dict[str, dict[object, str]] = {
         1: "mult, multe, mulți, multă, târziu, tarziu, puțin, puțină, puțini, puține, bine, bun, bună, buni, rău, devreme, încolo, mic, mică, mici, mare, mari, "
         "repede, vechi, veche, ieftin, ales, aproape, departe, am, vedem, vreau, pot, sus, jos, exact, nou, noi, ai, are, avem, lungi, trebuie, "
         "poți, puteți, este, e, sunt, vine, vin, trimit, trimiteți, dați"
+    },
+    "unknown": {
+        1: "bună seara, bună ziua, bună dimineața, noapte bună, o seară bună, seară bună, o zi bună, zi bună, seară frumoasă, o seară frumoasă, zi frumoasă, "
+        "o zi frumoasă, zi plăcută, seară plăcută, week end plăcut, weekend plăcut, weekend frumos, săptămână frumoasă, o săptămână frumoasă, o săptămână bună, "
+        "paște fericit, paște frumos, crăciun fericit, sărbători fericite, sărbători frumoase, an nou fericit, la mulți ani, sărbătorile de, "
+        "de ce nu, zi de zi, din zi în zi, zilele astea, zilele acestea, zi noapte, zi și noapte, o dată, încă o dată, din nou"
     },
     "noise": {1: "undeva, cam, aproximativ, chiar, tot, la un moment dat, va rog, te rog, vă rog frumos"},
 }

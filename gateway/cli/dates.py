@@ -80,7 +80,9 @@ def _instant(text: str | None, zone: ZoneInfo) -> datetime:
     from gateway.cli.failing import WrongUse
 
     if text is None:
-        return datetime.now(zone)
+        from gateway.clock import SystemClock
+
+        return SystemClock().now()
     try:
         said = datetime.fromisoformat(text)
     except ValueError:

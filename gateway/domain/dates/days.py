@@ -255,8 +255,11 @@ def _month(today: Today, month: int, year: int | None) -> Days:
     return Days((), K.WHICH_DAY)
 
 
-def _feast(today: Today, name: str) -> Days:
+def _feast(today: Today, name: str, of_year: int | None) -> Days:
     country, year = today.calendar.country, today.day.year
+    if name and of_year is not None:
+        there = feast_on(name, country, of_year)
+        return Days((), K.WHICH_DAY) if there is None else Days((there,)) if there >= today.day else Days((), K.PASSED, about=there)
     if not name:
         return Days((), K.WHICH_DAY)
     found = sorted(one for at in range(-1, 3) if (one := feast_on(name, country, year + at)))

@@ -14,7 +14,7 @@ from gateway.domain.dates.lexicon import Word, is_day
 
 _DAY = "[kqL]"
 _NUM = "[nw]"
-_LONG = f"(?:{_NUM}o?|[ao])[uL]"  # 3 days, a week
+_LONG = f"(?:{_NUM}o?|[aγ])[uL]"  # 3 days, a week
 _WHICH = "(?:[NTC]u|u[NTC])"  # next week
 _NOT_COUNTED = "(?!o?[cJuL])"
 _LAST = "(?=$|[bB23dkHtrU70pyf])"
@@ -24,12 +24,15 @@ PATTERNS: dict[str, str] = {
     # Nothing that is ahead.
     "nothing_ago": f"0{_NUM}o?[uL]|0a[uL]|[nwa5]o?[uL]R|5o?[uL]R|l(?:[kqKLuWrmMFG]|{_NUM}[uL])|[kKLuWrmFG]l|D",
     "nothing_money": f"(?:{_NUM}|X|S|δ)o?c|c(?:n|X|S)(?!o?[mM])|[XS][uLJ]",
-    "nothing_bill": "J[oY]?S|(?:J[oY]|Y)p?(?:S|δ|I|[nO]o?[mM])|Y(?:[mM]|n)",
+    "nothing_bill": "J[oY]?S|(?:J[oY]|Y)p?(?:S|δ|I|[nO]o?[mM])|Y(?:[mM]|n(?!i))",
     # Asked whatever stands beside.
-    "asked_order": "E(?:[kKLqumrW]|nu)",
-    "asked_between": "β[nwASd kKLq]2?[nwAS]?",
+    "asked_order": "E(?:[kKLqumrW]|nu)|Y[nw]i[nw]o?u|[ωO][kq]",
+    "asked_shift": f"4?{_LONG}(?:e|[fYpo][kqLdFW])|(?:[kqL]|u)fN|[kq]u(?![NTC])",
+    "asked_days": "p?Sm|p[nO]3p?[nO]|[nOω]o?M(?=[xUJv])|p[nO]M(?=[xUJv])",
+    "asked_between": "β[^bBU]{1,4}?2[otp]*[nwASdkKLqFGOmP]{1,2}",
     "asked_few": "[if](?:5|5o|X|S)[uL]",
     "delayed": f"4+(?:{_LONG}|[uL])",
+    "half_day_hour": f"(?:f|y)?{_TO}?[nwAS]μ",
     "hours_ahead": "iA|i[nw]H(?![nwAS])",
     "asked_hours": f"{_TO}[nwAS]3{_TO}?[nwAS]",
     "hence": f"{_LONG}1",
@@ -41,37 +44,39 @@ PATTERNS: dict[str, str] = {
     "alone": f"^{_LONG}$",
     "nothing_last": f"[nwa5]o?u(?![NTC])|5o?[uL]|[tH]{_NUM}o?[uL]|(?<!p)[wn]L",
     # Stretches and their edges.
-    "edge_of_month": "[gsj]o?u?o?[mM]8?",
-    "edge": "[gsj]o?[NTC]?u[NTC]?",
+    "edge_of_month": "[gsj][oγ]?u?[oγ]?[mM]8?",
+    "edge": "[gsj][oγ]?[NTC]?u[NTC]?",
     "day_of_week": f"{_WHICH}[oYpyib]?[kqLK]|[kqLK][oYipb]?{_WHICH}",
-    "dom_of_month": f"p?[nwOω](?:o|p|i|Y)?{_WHICH}|{_WHICH}[bt]?p[nOω]|p?[nO]ou",
+    "dom_of_month": f"p?[nwOω][oγpiY]?{_WHICH}|{_WHICH}[bt]?p[nOω]|p?[nO][oγ]u",
     "span": _WHICH,
     "weekend": "[NTC]?W[NTC]?",
     # Days.
-    "feast": "[tofyipe]*F|[tofyie]+G|pG|^G[bU]*$",
+    "feast": "[tofyipe]*F8?|[tofyie]+G8?|pG|^G8?[bU]*$",
     "pay": "[tfiypo]*P",
     "day_number": f"[kLd]n{_NOT_COUNTED}(?![oY]?[mMrc78μSA])(?!o?{_WHICH})",
-    "weekday": f"[NTC]{_DAY}|[NTC]K|[kqLK][NTC]|[kL]|(?<=[pyUNT])q|^q(?=$|[bnAHOt])",
+    "weekday": f"[NTC]{_DAY}|[NTC]K|[kqLK][NTC]|[kL]|(?<=[pyUNT])q|^q(?=$|[bnAHOt])|q(?=[kq])|(?<=[kqL])q",
     "habit": "K",
     "iso": "p?I",
-    "date": "p?δ",
-    "day_month": f"p?[nwOω](?:o|Y)?m(?:o?8)?|p?nM(?!9)(?:o?8)?|p?[Oω]o?M(?!9)(?:o?8)?",
+    "date": "p?δ|p?nn8|p?S8",
+    "day_month": f"p?[nwOω][oγY]?m(?:o?8)?|p?nM(?!9)(?:o?8)?|p?[Oω]o?M(?!9)(?:o?8)?",
     "month_day": f"m[nOω]{_NOT_COUNTED}(?:o?8)?|M[Oωn]{_NOT_COUNTED}(?:o?8)?",
     "month": "[iypNTfes]*u?m8?|(?:[iyNTpfe]u?|u)M8?(?![9nwa])|M8",
-    "pair": "[tH]?p?S",
+    "pair": "[tH]?p?S(?!o?[cJ])",
     "on_day": f"p[nO](?:{_NOT_COUNTED}|(?=L))|p[wω]{_LAST}|O(?!o?[cJ])",
     "day": "d",
     # Hours.
     "past_half": f"{_TO}?(?:Z|h|a?Q|n)(?:u?z|u?Z|f){_NUM}|{_TO}?Z{_NUM}",
-    "hour_and": f"{_TO}{_NUM}(?:2a?[hQ]|2{_NUM}{_NOT_COUNTED})",
+    "hour_and": f"{_TO}{_NUM}(?:2?a?[hQ]|2?{_NUM}{_NOT_COUNTED})",
     "hour_less": f"{_TO}{_NUM}(?:6[Qnw]h?)|{_TO}{_NUM}v(?:[aw]?Q|{_NUM}{_NOT_COUNTED})",
-    "half_day_hour": f"(?:f|y)?{_TO}?[nwAS]μ",
     "clock": f"(?:f|y)?{_TO}?A",
-    "day_or_hour": f"[fye][nw]{_LAST}|yt[nw]{_NOT_COUNTED}",
+    "day_or_hour": f"[fye]o?[nw]{_LAST}|yt[nw]{_NOT_COUNTED}",
     "hour": f"(?:f|y)?p?(?:tH|Ht|H){_NUM}7?{_NOT_COUNTED}|p?t(?:n{_NOT_COUNTED}|w(?:7|{_LAST}|(?=[oi]?r)))|{_NUM}7|{_NUM}(?=[oi]?r)",
-    "part": "Tr|rT|[ipto]?r",
+    "part": "Tr|rT|[iptoH]?r",
 }
-_ALL = re.compile("|".join(f"(?P<{name}>{form.replace(' ', '')})" for name, form in PATTERNS.items()))
+_NEVER_FIRST = "xbBUVv29R1z7μ368"  # no pattern begins with one of these
+_ALL = re.compile(
+    f"(?=[^{_NEVER_FIRST}])(?:" + "|".join(f"(?P<{name}>{form.replace(' ', '')})" for name, form in PATTERNS.items()) + ")"
+)
 _VALUES = "dkqLKmMuwnOωahQrFGPδSIA8NTCgsj"
 
 
@@ -104,7 +109,7 @@ def said_in(words: Sequence[Word]) -> list[Said]:
         group = list(words[match.start() : match.end()])
         if (made := READERS[name](kinds[match.start() : match.end()], group)) is None:
             continue
-        if _refused(kinds, match.start(), match.end()):
+        if _refused(kinds, match.end()):
             continue
         turned = _turned(kinds, match.start(), match.end(), name)
         if over or (denied and not turned and "y" not in kinds[max(0, match.start() - 2) : match.start() + 1]):
@@ -131,10 +136,9 @@ def _mood(kinds: str, start: int, end: int, denied: bool, over: bool, any_before
     return denied, over
 
 
-def _refused(kinds: str, start: int, end: int) -> bool:
-    """ "Friday no, Monday yes": the word after says that it is not this."""
-    del start
-    return re.match(r"v(?:$|[bB])", kinds[end:]) is not None
+def _refused(kinds: str, end: int) -> bool:
+    """ "Friday no, Monday yes", "on Friday I cannot": the word after says that it is not this."""
+    return re.match("x?v(?![potyTi]*[dkKLqWmOFAnuH])", kinds[end:]) is not None
 
 
 def _turned(kinds: str, start: int, end: int, name: str) -> str:
@@ -190,8 +194,8 @@ def _and_half(kinds: str, words: list[Word]) -> tuple[str, tuple[Any, ...]]:
 def _twice(kinds: str, words: list[Word]) -> tuple[str, tuple[Any, ...]]:
     numbers = [
         int(word.value) if word.kind in "nw" else 1
-        for word, before in zip(words, kinds[-1] + kinds, strict=False)
-        if word.kind in "nwa" or (word.kind == "o" and before not in "nw")
+        for word in words
+        if word.kind in "nwaγ"
     ]
     return "ahead", tuple(zip(numbers, _units(words), strict=True))
 
@@ -227,7 +231,11 @@ def _weekday(kinds: str, words: list[Word]) -> tuple[str, tuple[Any, ...]]:
 
 
 def _date(kinds: str, words: list[Word]) -> tuple[str, tuple[Any, ...]]:
-    return "numbers", tuple(_value(words, "δ"))
+    if (whole := _value(words, "δ")) is not None:
+        return "numbers", tuple(whole)
+    year, pair = _value(words, "8"), _value(words, "S")
+    first, second, mark = pair[:3] if pair else (*(word.value for word in words if word.kind == "n"), " ")
+    return "numbers", (first, second, year, mark)
 
 
 def _iso(kinds: str, words: list[Word]) -> tuple[str, tuple[Any, ...]]:
@@ -236,15 +244,17 @@ def _iso(kinds: str, words: list[Word]) -> tuple[str, tuple[Any, ...]]:
 
 def _pair(kinds: str, words: list[Word]) -> tuple[str, tuple[Any, ...]] | None:
     first, second, mark, full = _value(words, "S")
-    hour = mark == "." and first < 24 and second < 60 and full
     led = next((kind for kind in kinds if kind in "tHp"), "")
+    hour = mark in (".,"  if led else ".") and first < 24 and second < 60 and full
+    if mark == "-" and led != "p":
+        return "loose_range", ()
+    if mark == "," and led not in ("t", "H"):
+        return None
     if led == "H":
         return ("time", (first, second, first > 12)) if hour else None
     if led == "t":
-        day = is_day(2024, second, first) and mark != "-"
+        day = is_day(2024, second, first) and mark in "./"
         return ("pair_or_time", (first, second)) if hour and day else ("time", (first, second, first > 12)) if hour else None
-    if mark == "-":
-        return ("pair", (first, second, mark)) if led == "p" else None
     if hour and not is_day(2024, second, first):
         return "loose_time", (first, second, first > 12)
     return "pair", (first, second, mark)
@@ -292,6 +302,8 @@ def _hour_less(kinds: str, words: list[Word]) -> tuple[str, tuple[Any, ...]] | N
 
 def _hour(kinds: str, words: list[Word]) -> tuple[str, tuple[Any, ...]] | None:
     number = _number(words)
+    if 100 <= number <= 959 and number % 100 < 60 and "H" in kinds:  # "at 930"
+        return "time", (number // 100, number % 100, False)
     if number <= 24:
         return "time", (number, 0, number > 12)
     return ("maybe_dom", (number,)) if number <= 31 and "t" in kinds and "H" not in kinds else None
@@ -308,7 +320,7 @@ def _half_day_hour(kinds: str, words: list[Word]) -> tuple[str, tuple[Any, ...]]
 def _hours_ahead(kinds: str, words: list[Word]) -> tuple[str, tuple[Any, ...]]:
     said = _value(words, "A")
     hours, minutes = (_number(words), 0) if said is None else said[:2]
-    return ("ahead", ((hours, "hour"), (minutes, "minute"))) if hours <= 12 else ("ask", ())
+    return ("ahead", ((hours, "hour"), (minutes, "minute"))) if hours <= 12 or not minutes else ("ask", ())
 
 
 def _day_number(kinds: str, words: list[Word]) -> tuple[str, tuple[Any, ...]]:
@@ -341,7 +353,7 @@ READERS: dict[str, Reader] = {
     "dom_of_month": _dom_of_month,
     "span": _span,
     "weekend": lambda kinds, words: ("weekend", (_which(kinds),)),
-    "feast": lambda kinds, words: ("feast", (_value(words, "FG"),)),
+    "feast": lambda kinds, words: ("feast", (_value(words, "FG"), _value(words, "8"))),
     "pay": lambda kinds, words: ("pay", (_value(words, "P"),)),
     "weekday": _weekday,
     "habit": lambda kinds, words: ("maybe_weekday", (_value(words, "K"),)),
@@ -357,6 +369,8 @@ READERS: dict[str, Reader] = {
     "hour_and": _hour_and,
     "hour_less": _hour_less,
     "hours_ahead": _hours_ahead,
+    "asked_shift": lambda kinds, words: ("ask", ()),
+    "asked_days": lambda kinds, words: ("ask", ()),
     "asked_hours": lambda kinds, words: ("ask", ()),
     "day_number": _day_number,
     "half_day_hour": _half_day_hour,

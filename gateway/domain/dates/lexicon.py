@@ -19,14 +19,13 @@ KINDS = {
     "day": "d", "weekday": "k", "habit": "K", "moons": "L", "fragile_weekday": "q", "month": "m", "fragile_month": "M", "unit": "u",
     "number": "n", "word_number": "w", "ordinal": "O", "word_ordinal": "ω", "article": "a", "half": "h", "quarter": "Q", "on": "p", "at": "t",
     "hour": "H", "in": "i", "by": "y", "after": "f", "before": "e", "next": "N", "this": "T", "coming": "C", "last": "l", "part": "r", "stop": "b",
-    "but": "B", "or": "3", "and": "2", "end": "g", "start": "s", "middle": "j", "of": "o", "from": "Y", "feast": "F", "fragile_feast": "G",
+    "but": "B", "or": "3", "and": "2", "end": "g", "start": "s", "middle": "j", "of": "o", "genitive": "γ", "hour_word": "u", "from": "Y", "feast": "F", "fragile_feast": "G",
     "pay": "P", "weekend": "W", "currency": "c", "counted": "J", "every": "E", "not": "v", "past": "V", "ago": "R", "hence": "1", "now": "0",
     "gone": "D", "delay": "4", "few": "5", "act": "U", "minus": "6", "past_hour": "Z", "to_hour": "z", "oclock": "7", "between": "β", "meridian": "μ", "more": "9",
     "noise": "", "date": "δ", "pair": "S", "iso": "I", "clock": "A", "year": "8", "junk": "X", "unknown": "x",
 }  # fmt: skip
 FORGIVING = ("day", "weekday", "moons", "month", "unit", "part", "weekend", "next")  # where a typo is forgiven
 LEAST = 5  # letters of a word that may have a typo
-LONGEST = 5  # words of an entry
 MARKS = "".join(map(chr, range(0x300, 0x370)))
 _FOLD = {**{ord(a): b for a, b in zip("ăâáàäãåîíìșşțţéèêëóòôöúùûü’`´ʼ‘", "aaaaaaaiiissttee" "eeoooouuuu'''''", strict=True)}}  # fmt: skip
 _CUT = re.compile(
@@ -37,7 +36,7 @@ _RUNS = (
     ("ymd", re.compile(r"(\d{4})[./](\d\d)[./](\d\d)")),
     ("date", re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4}|\d\d)")),
     ("clock", re.compile(r"(\d{1,2}):(\d\d)(?::00)?")),
-    ("pair", re.compile(r"(\d{1,2})([./-])(\d{1,2})")),
+    ("pair", re.compile(r"(\d{1,2})([.,/-])(\d{1,2})")),
 )
 _ISO_TAIL = re.compile(r"t(\d\d):(\d\d)(?::\d\d(?:\.\d+)?)?(z|[+-]\d\d:\d\d)?(?!\d)")
 _SHORTENED = "kumMrqp"  # kinds of words that a dot after them shortens
@@ -160,27 +159,33 @@ def cut(text: str, lexicon: Lexicon) -> list[Word]:
                 at += 1
         elif not (piece["stop"] == "." and words and words[-1].kind in _SHORTENED and words[-1].end - words[-1].start <= 5):
             words.append(Word("c" if piece["money"] else "b", None, piece.start(), piece.end()))
-    return [_as_hour(word, words[at - 1].kind if at else "b", words[at + 1].kind) for at, word in enumerate(words[:-1])] + words[-1:]
+    for at, word in enumerate(words):
+        if word.value == "o'clock":
+            words[at] = _as_hour(word, words[at - 1].kind if at else "b", words[at + 1].kind if at + 1 < len(words) else "b")
+    return words
 
 
 def _as_hour(word: Word, before: str, after: str) -> Word:
     """ "ora 9" is a time, "o ora" a length: some languages have one word for both."""
-    if word.kind == "u" and word.value == "hour" and before not in "nwah" and after in "nwAS":
+    if before not in "wah" and after in "nwAS":
         return Word("H", 1, word.start, word.end)
-    return word
+    return Word("u", "hour", word.start, word.end)
 
 
 def _word(pieces: list[re.Match[str]], at: int, lexicon: Lexicon) -> tuple[tuple[str, Any], int]:
     """The longest entry that begins here and how many pieces it takes. A dot after a word of it (`sf. Nicolae`) does not matter."""
     key = _key(pieces[at]["word"])
+    longest = lexicon.starts.get(key, 0)
+    if longest < 2:
+        return (lexicon.entries[key] if longest else lexicon.spelled(key) or ("x", key)), 1
     keys, ends = [key], [1]
-    for taken, piece in enumerate(pieces[at + 1 : at + 2 * lexicon.starts.get(key, 1) - 1], 2):
+    for taken, piece in enumerate(pieces[at + 1 : at + 2 * longest - 1], 2):
         if piece["word"]:
             keys.append(_key(piece["word"]))
             ends.append(taken)
         elif piece["stop"] != ".":
             break
-    for count in range(min(len(keys), lexicon.starts.get(key, 1)), 0, -1):
+    for count in range(min(len(keys), longest), 0, -1):
         if found := lexicon.entries.get(" ".join(keys[:count])):
             return found, ends[count - 1]
     return lexicon.spelled(key) or ("x", key), 1

@@ -15,10 +15,11 @@ from gateway.domain.dates.lexicon import cut, lexicons
 from gateway.domain.dates.local import instant
 from gateway.domain.dates.values import NOTHING, PARTS, Calendar, Question, QuestionKind, Reading
 
-LONGEST = 1_000  # characters; a longer text is not read, for what stands further on might say otherwise
+LONGEST = 500  # characters; a longer text is not read, for what stands further on might say otherwise
 _TIMES = ("time", "loose_time", "part")
 _MAYBE = ("maybe_dom", "maybe_ahead", "maybe_weekday")
 _DEFAULT = Calendar()
+_NAMED = ("day", "weekday", "weekend", "span", "feast", "pay")
 _MOST = 3
 K = QuestionKind
 
@@ -70,7 +71,9 @@ class _Joining:
     today: Today
 
     def reading(self) -> Reading | None:
-        if any(one.what == "ask" for one in self.said):
+        if self.said[0].what == "loose_range" and len({one.what for one in self.said}) == 1:
+            return None
+        if any(one.what in ("ask", "loose_range") for one in self.said):
             return self._ask(K.WHICH_DAY, ())
         days = [one for one in self.said if one.what not in _TIMES and one.what != "pair_or_time"]
         days = [one for one in days if one.what not in _MAYBE] or days
@@ -188,7 +191,8 @@ class _Joining:
             return Days(fits)
         if joined.ask is not None:
             return joined
-        return _either([joined, weekdays[0][1]], K.MISMATCH)
+        dated = any(one.what not in _NAMED for one, _ in found)
+        return _either([joined, weekdays[0][1]], K.MISMATCH if dated else K.WHICH)
 
     def _turn(self, said: Said, found: Days) -> Days:
         """After, before or "not until" a day: close to it, and asked."""

@@ -48,7 +48,7 @@ WORDS: dict[str, dict[object, str]] = {
     "at": {},
     "hour": {1: "at, around"},
     "in": {1: "in, within, over, in about, in around"},
-    "by": {1: "by, until, till, til, before end of day, no later than, up to"},
+    "by": {1: "not later than, by, until, till, til, before end of day, no later than, up to"},
     "after": {1: "after, past"},
     "before": {1: "before, prior to"},
     "next": {1: "next, following"},
@@ -71,7 +71,7 @@ WORDS: dict[str, dict[object, str]] = {
     "start": {1: "start, beginning, first day"},
     "middle": {1: "middle, mid"},
     "of": {1: "of"},
-    "from": {1: "from, dated, since, issued on, due on"},
+    "from": {1: "from, dated, issued on, due on"},
     "feast": {
         "01-01": "new years day, new year, new years",
         "02-14": "valentines, valentines day, valentine's day",
@@ -86,7 +86,7 @@ WORDS: dict[str, dict[object, str]] = {
         "palm_sunday": "palm sunday",
         "pentecost": "pentecost, whitsun",
         "thanksgiving": "thanksgiving",
-        "": "holidays, holiday, vacation, catholic easter, bank holiday",
+        "": "black friday, holidays, holiday, vacation, catholic easter, bank holiday",
     },
     "pay": {
         "salary": "payday, pay day, i get paid, get paid, i am paid, im paid, my salary, salary, my wages, wages, my salary comes, salary comes in, paycheck, my paycheck, "
@@ -97,13 +97,13 @@ WORDS: dict[str, dict[object, str]] = {
     "currency": {1: "lei, ron, euro, euros, eur, usd, dollars, pounds, gbp, percent, quid, bucks"},
     "counted": {
         1: "invoices, invoice, bill, bills, installments, instalments, parts, payments, times, people, messages, condition, account, moment, occasion, thing, "
-        "apartment, flat, number, no, items, hand, time, point, reminder, reminders, one, ones"
+        "apartment, flat, number, no, items, hand, time, point, reminder, reminders, ones"
     },
     "every": {1: "every, each"},
-    "not": {1: "not, cant, cannot, wont, never, dont, didnt, couldnt, isnt, no later, unable, doesnt, without, rather than"},
+    "not": {1: "not, cant, cannot, wont, never, dont, didnt, couldnt, isnt, no later, unable, doesnt, without, rather than, instead of, except, except for, any day but, impossible, apart from, unavailable"},
     "past": {
         1: "i paid, paid, already paid, ive paid, i have paid, was paid, sent, i sent, transferred, i transferred, received, got, you said, you told, "
-        "came, was, were, did, made payment, made the payment, i made"
+        "came, was, were, did, made payment, made the payment, i made, why, how much, how many, what, since, how come"
     },
     "ago": {1: "ago, earlier, back"},
     "hence": {1: "from now, from today, hence, later"},
@@ -122,7 +122,7 @@ WORDS: dict[str, dict[object, str]] = {
     "more": {1: ""},
     "unknown": {
         1: "good morning, good afternoon, good evening, good night, nice day, great day, nice evening, nice weekend, good weekend, great weekend, lovely weekend, "
-        "happy easter, merry christmas, happy christmas, happy new year, happy holidays, why not, one day, some day, day by day, these days, at night, day and night, "
+        "happy easter, merry christmas, happy christmas, happy new year, happy holidays, why not, one day, some day, day by day, these days, day and night, "
         "second thought, second thoughts, i second, one second, a second, wait a minute, one minute, just a minute, a minute"
     },
     "noise": {1: "the, please, pls, plz, maybe, exactly, very"},

@@ -43,20 +43,21 @@ WORDS: dict[str, dict[object, str]] = {
     "fragile_month": {5: "mai", 3: "mar, mart"},
     "unit": {
         "minute": "minut, minute, min, minuțele",
-        "hour": "oră, ora asta, ore, ceas, ceasuri, oruța",
+        "hour": "ora asta, ore, ceas, ceasuri, oruța",
         "day": "zi, zile, ziua, zilei, zilele",
         "week": "săptămână, săptămâna, săptămâni, săptămânii, sapt, săpt, săptămînă, săptămîna, săptămîni, saptamina, saptamini",
         "month": "lună, luna, lunii",
         "year": "an, ani, anul, anului",
     },
+    "hour_word": {"o'clock": "oră, ora"},
     "article": {1: "o, un"},
     "half": {30: "jumătate, jumate, juma, jum"},
     "quarter": {15: "sfert"},
     "on": {1: "pe, pe data de, data de, în data de, la data de, pe ziua de, în ziua de, p"},
     "at": {1: "la, pe la, în jur de, în jurul orei, cam pe la"},
-    "hour": {1: "ora, orele, h, orelor, la ora, la orele, pe la ora, de la ora, după ora, până la ora, pana la orele"},
-    "in": {1: "în, peste, în decurs de, în termen de, în maxim, în maximum, in cel mult"},
-    "by": {1: "mai devreme de, mai repede de, până, pana, pîna, pină, pina, decât, cel târziu, cel mai târziu"},
+    "hour": {1: "orele, h, orelor, la ora, la orele, pe la ora, de la ora, după ora, până la ora, pana la orele"},
+    "in": {1: "în, peste, intr, într, în decurs de, în termen de, în maxim, în maximum, in cel mult"},
+    "by": {1: "nu mai târziu de, mai devreme de, mai repede de, până, pana, pîna, pină, pina, decât, cel târziu, cel mai târziu"},
     "after": {1: "după, dupa ce trece, dupa ce trec"},
     "before": {1: "înainte, înaintea, inainte sa vina"},
     "next": {1: "viitor, viitoare, viitorul, următor, următoare, următoarea, următorul, urmatoru, următorii"},
@@ -77,8 +78,9 @@ WORDS: dict[str, dict[object, str]] = {
     "and": {1: "și, si"},
     "end": {1: "sfârșit, sfârșitul, sfîrșit, sfîrșitul, sf, finalul, final, finele, ultima zi, capătul"},
     "start": {1: "început, începutul, prima zi, inceputu, debutul"},
-    "middle": {1: "mijlocul, jumătatea, mijloc"},
-    "of": {1: "de, a, al, ale, lui, pe la mijloc de"},
+    "middle": {1: "mijlocul, jumătatea, mijloc, jumatea, jumatatea"},
+    "of": {1: "de"},
+    "genitive": {1: "a, al, ale, lui"},
     "from": {1: "din, de pe, începând cu, emisă pe, emisă la, scadentă pe, scadentă la, scadenta, scadent"},
     "feast": {
         "01-01": "anul nou, întâi ianuarie",
@@ -103,7 +105,7 @@ WORDS: dict[str, dict[object, str]] = {
         "easter": "duminica paștelui, prima zi de paște, paștele ortodox",
         "easter_monday": "a doua zi de paște, lunea paștelui",
         "pentecost": "rusalii, rusaliile, duminica rusaliilor",
-        "": "sărbători, sărbătorile, sărbătorilor, paște catolic, paștele catolic, pastile catolice, minivacanță, concediu, vacanță, crăciun pe rit vechi",
+        "": "sărbători, sărbătorile, sărbătorilor, paște catolic, paștele catolic, pastile catolice, minivacanță, black friday, vinerea neagră, concediu, vacanță, crăciun pe rit vechi",
     },
     "fragile_feast": {
         "easter": "paște, paștele, paști, paștile, paștelui, paștilor",
@@ -122,10 +124,10 @@ WORDS: dict[str, dict[object, str]] = {
         "contracte, bucăți, parte, părți, clienți, camere, apartament, bloc, scara, nr, numărul, strada, etaj"
     },
     "every": {1: "fiecare, în fiecare, de fiecare, toate"},
-    "not": {1: "nu, n am, n o, nici, niciodată, fără, nu e, n are, n avem, imposibil"},
+    "not": {1: "nu, n am, n o, nici, niciodată, fără, în loc de, în afară de, mai puțin, nu e, n are, n avem, imposibil"},
     "past": {
         1: "am plătit, am achitat, am făcut plata, am dat, am virat, am trimis, am depus, a plătit, s a plătit, a fost plătită, a fost achitată, plătită, "
-        "achitată, plătit, achitat, am făcut, am primit, ați trimis, mi ați, mi a venit, am pus, de ce, ieri am, am vorbit, am sunat"
+        "achitată, plătit, achitat, am făcut, am primit, ați trimis, mi ați, mi a venit, am pus, de ce, ieri am, am vorbit, am sunat, am fost, am încercat, am uitat, am luat, cât, câte, câți, cum de"
     },
     "ago": {1: "în urmă"},
     "hence": {1: "de acum, de azi, de acum încolo, de acum înainte"},
@@ -141,7 +143,7 @@ WORDS: dict[str, dict[object, str]] = {
     "between": {1: "între, dintre"},
     "more": {
         1: "mult, multe, mulți, multă, târziu, tarziu, puțin, puțină, puțini, puține, bine, bun, bună, buni, rău, devreme, încolo, mic, mică, mici, mare, mari, "
-        "repede, vechi, veche, ieftin, ales, aproape, departe, am, vedem, vreau, pot, sus, jos, exact, nou, noi, ai, are, avem, lungi, trebuie, "
+        "repede, vechi, veche, ieftin, ales, aproape, departe, degrabă, curând, am, vedem, vreau, pot, sus, jos, exact, nou, noi, ai, are, avem, lungi, trebuie, "
         "poți, puteți, este, e, sunt, vine, vin, trimit, trimiteți, dați"
     },
     "unknown": {
@@ -150,10 +152,10 @@ WORDS: dict[str, dict[object, str]] = {
         "paște fericit, paște frumos, crăciun fericit, sărbători fericite, sărbători frumoase, an nou fericit, la mulți ani, sărbătorile de, "
         "de ce nu, zi de zi, din zi în zi, zilele astea, zilele acestea, zi noapte, zi și noapte, o dată, încă o dată, din nou"
     },
-    "noise": {1: "undeva, cam, aproximativ, chiar, tot, la un moment dat, va rog, te rog, vă rog frumos"},
+    "noise": {1: "vreo, vreun, undeva, cam, aproximativ, chiar, tot, la un moment dat, va rog, te rog, vă rog frumos"},
 }
 NUMBERS = {
-    "unu": 1, "una": 1, "doi": 2, "două": 2, "trei": 3, "patru": 4, "cinci": 5, "șase": 6, "sase": 6, "șapte": 7, "opt": 8, "nouă": 9, "zece": 10,
+    "doo": 2, "unu": 1, "una": 1, "doi": 2, "două": 2, "trei": 3, "patru": 4, "cinci": 5, "șase": 6, "sase": 6, "șapte": 7, "opt": 8, "nouă": 9, "zece": 10,
     "unsprezece": 11, "unșpe": 11, "doisprezece": 12, "douăsprezece": 12, "doișpe": 12, "treisprezece": 13, "treișpe": 13, "paisprezece": 14,
     "paișpe": 14, "cincisprezece": 15, "cinșpe": 15, "cincispe": 15, "șaisprezece": 16, "șaișpe": 16, "șaptesprezece": 17, "șaptișpe": 17,
     "optsprezece": 18, "optișpe": 18, "nouăsprezece": 19, "nouășpe": 19,

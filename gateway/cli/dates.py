@@ -23,13 +23,24 @@ def dates(
     phrase: Annotated[str | None, typer.Argument(metavar="[PHRASE]", help="What a payer might write.")] = None,
     at: Annotated[
         str | None,
-        typer.Option("--at", metavar="INSTANT", show_default="now", help="Seen from when; in the zone, unless it names an offset."),
+        typer.Option(
+            "--at",
+            metavar="INSTANT",
+            show_default="now",
+            help="Seen from when; in the zone, unless it names an offset.",
+        ),
     ] = None,
     zone: Annotated[str, typer.Option("--zone", metavar="NAME", help="The payer's time zone.")] = "Europe/Bucharest",
-    locale: Annotated[str, typer.Option("--locale", metavar="TAG", help="The language tried first, such as ro or en-GB.")] = "ro",
-    pay_day: Annotated[int | None, typer.Option("--pay-day", min=1, max=31, help="The day of the month on which people are paid.")] = None,
+    locale: Annotated[
+        str, typer.Option("--locale", metavar="TAG", help="The language tried first, such as ro or en-GB.")
+    ] = "ro",
+    pay_day: Annotated[
+        int | None, typer.Option("--pay-day", min=1, max=31, help="The day of the month on which people are paid.")
+    ] = None,
     country: Annotated[str, typer.Option("--country", metavar="CODE", help="Whose holidays.")] = "RO",
-    stdin: Annotated[bool, typer.Option("--stdin", help="Read phrases from standard input, one a line; a line of JSON for each.")] = False,
+    stdin: Annotated[
+        bool, typer.Option("--stdin", help="Read phrases from standard input, one a line; a line of JSON for each.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show which instant is understood in a phrase, or which question would be asked. Changes nothing."""

@@ -21,7 +21,9 @@ def question_text(question: Question, locale: str) -> str:
     """`15 noiembrie a trecut; vrei marți, 15 decembrie?` In English where there is no such language."""
     tables, year = _tables(locale), question.asked_on.year
     texts = tables.TEXTS
-    shown = texts["or"].join(instant_text(at, locale, date_only=question.date_only, seen_from=year) for at in question.proposals)
+    shown = texts["or"].join(
+        instant_text(at, locale, date_only=question.date_only, seen_from=year) for at in question.proposals
+    )
     about = ""
     if question.said is not None:
         about = _day(tables, "plain", *question.said, year, year)

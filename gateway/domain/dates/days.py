@@ -83,7 +83,9 @@ def _day_number(today: Today, what: str, values: tuple[Any, ...], number: int) -
     dated = _dom(today, number, "").days if 1 <= number <= 31 else ()
     if what == "weekday":
         fits = fits or tuple(day for day in dated[:1] if day.weekday() == values[0])
-    return Days(fits[:1]) if fits else Days(tuple(sorted({*said.days, *(dated if what == "weekday" else ())})), K.MISMATCH)
+    return (
+        Days(fits[:1]) if fits else Days(tuple(sorted({*said.days, *(dated if what == "weekday" else ())})), K.MISMATCH)
+    )
 
 
 def _dom(today: Today, number: int, which: str) -> Days:
@@ -144,7 +146,11 @@ def _day_month(today: Today, number: int, month: int, year: int | None) -> Days 
 
 
 def _passed(today: Today, found: date) -> Days:
-    again = tuple(date(year, found.month, found.day) for year in (today.day.year, today.day.year + 1) if is_day(year, found.month, found.day))
+    again = tuple(
+        date(year, found.month, found.day)
+        for year in (today.day.year, today.day.year + 1)
+        if is_day(year, found.month, found.day)
+    )
     ahead = tuple(one for one in again if one > today.day)[:1]
     return Days(tuple(sorted({*_on_months(found.day, today.day, 1), *ahead})), K.PASSED, about=found)
 
@@ -244,7 +250,9 @@ def _weekend(today: Today, which: str) -> Days:
         tomorrow = (saturday + timedelta(days=1),) if today.day == saturday else ()
         if which:
             following_only = which != "this"
-            return Days((following,), until=following + timedelta(days=1)) if following_only else Days(tomorrow, K.WHICH)
+            return (
+                Days((following,), until=following + timedelta(days=1)) if following_only else Days(tomorrow, K.WHICH)
+            )
         return Days((*tomorrow, following), K.WHICH)
     if which == "next":
         return Days((saturday, following), K.WHICH)
@@ -259,7 +267,13 @@ def _feast(today: Today, name: str, of_year: int | None) -> Days:
     country, year = today.calendar.country, today.day.year
     if name and of_year is not None:
         there = feast_on(name, country, of_year)
-        return Days((), K.WHICH_DAY) if there is None else Days((there,)) if there >= today.day else Days((), K.PASSED, about=there)
+        return (
+            Days((), K.WHICH_DAY)
+            if there is None
+            else Days((there,))
+            if there >= today.day
+            else Days((), K.PASSED, about=there)
+        )
     if not name:
         return Days((), K.WHICH_DAY)
     found = sorted(one for at in range(-1, 3) if (one := feast_on(name, country, year + at)))
@@ -277,7 +291,10 @@ def _pay(today: Today, what: str) -> Days:
     if what != "salary" or number is None or not 1 <= number <= 31:
         return Days((), K.PAY_DAY)
     first = today.day.replace(day=1)
-    days = [month.replace(day=min(number, calendar.monthrange(month.year, month.month)[1])) for month in (first, add_months(first, 1))]
+    days = [
+        month.replace(day=min(number, calendar.monthrange(month.year, month.month)[1]))
+        for month in (first, add_months(first, 1))
+    ]
     return Days((next(one for one in days if one >= today.day),))
 
 
@@ -300,7 +317,11 @@ def _maybe_ahead(today: Today, *steps: tuple[int, str]) -> Days | None:
 
 
 _LENGTHS = {"day": 1, "week": 7, "fortnight": 14}
-_EDGES: dict[str, Callable[[Today, str, str], Days]] = {"month": _edge_of_a_month, "week": _edge_of_a_week, "year": _edge_of_a_year}
+_EDGES: dict[str, Callable[[Today, str, str], Days]] = {
+    "month": _edge_of_a_month,
+    "week": _edge_of_a_week,
+    "year": _edge_of_a_year,
+}
 _DAYS: dict[str, Callable[..., Days | None]] = {
     "day": _relative,
     "weekday": _weekday,

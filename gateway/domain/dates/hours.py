@@ -8,7 +8,14 @@ from datetime import time
 
 Shifted = tuple[int, time]  # days later, hour
 
-ENDS = {"morning": time(12), "noon": time(14), "afternoon": time(18), "evening": time(23), "tonight": time(23), "night": time(23, 59)}
+ENDS = {
+    "morning": time(12),
+    "noon": time(14),
+    "afternoon": time(18),
+    "evening": time(23),
+    "tonight": time(23),
+    "night": time(23, 59),
+}
 # By part of the day: the hours of a twelve-hour clock that are before noon in it, and those that are after.
 _TWELVE: dict[str, tuple[range, range]] = {
     "morning": (range(4, 12), range(0)),

@@ -67,7 +67,9 @@ class Lexicon:
         """What an unknown word is when one letter is wrong, missing, doubled or swapped; None when that is nothing or not one thing."""
         if not LEAST <= len(word) <= 16 or word in self.ordinary:
             return None
-        found = {self.entries[other] for cut in _deletes(word) for other in self.near.get(cut, ()) if one_off(word, other)}
+        found = {
+            self.entries[other] for cut in _deletes(word) for other in self.near.get(cut, ()) if one_off(word, other)
+        }
         return found.pop() if len(found) == 1 else None
 
 
@@ -157,11 +159,15 @@ def cut(text: str, lexicon: Lexicon) -> list[Word]:
             words += made
             while at < len(pieces) and pieces[at].start() < made[-1].end:
                 at += 1
-        elif not (piece["stop"] == "." and words and words[-1].kind in _SHORTENED and words[-1].end - words[-1].start <= 5):
+        elif not (
+            piece["stop"] == "." and words and words[-1].kind in _SHORTENED and words[-1].end - words[-1].start <= 5
+        ):
             words.append(Word("c" if piece["money"] else "b", None, piece.start(), piece.end()))
     for at, word in enumerate(words):
         if word.value == "o'clock":
-            words[at] = _as_hour(word, words[at - 1].kind if at else "b", words[at + 1].kind if at + 1 < len(words) else "b")
+            words[at] = _as_hour(
+                word, words[at - 1].kind if at else "b", words[at + 1].kind if at + 1 < len(words) else "b"
+            )
     return words
 
 
@@ -193,7 +199,11 @@ def _word(pieces: list[re.Match[str]], at: int, lexicon: Lexicon) -> tuple[tuple
 
 def _key(word: str) -> str:
     plain = word.replace("'", "")
-    return plain if plain.isascii() else "".join(letter for letter in unicodedata.normalize("NFD", plain) if letter < "\u0300")
+    return (
+        plain
+        if plain.isascii()
+        else "".join(letter for letter in unicodedata.normalize("NFD", plain) if letter < "\u0300")
+    )
 
 
 def _run(piece: re.Match[str], folded: str, lexicon: Lexicon) -> Iterator[Word]:
@@ -281,4 +291,3 @@ def one_off(word: str, other: str) -> bool:
     head = next((at for at, (a, b) in enumerate(zip(word, other, strict=False)) if a != b), min(len(word), len(other)))
     one, two = word[head:], other[head:]
     return one[1:] == two[1:] or one[1:] == two or one == two[1:] or (one[:2] == two[1::-1] and one[2:] == two[2:])
-

@@ -11,6 +11,8 @@ def instant(day: date, hour: time, zone: ZoneInfo, now: datetime) -> datetime:
     first = datetime.combine(day, hour, zone)
     if first.astimezone(UTC) <= now:
         second = first.replace(fold=1)
-        if second.astimezone(UTC) > now and second.astimezone(UTC).astimezone(zone).replace(tzinfo=None) == first.replace(tzinfo=None):
+        if second.astimezone(UTC) > now and second.astimezone(UTC).astimezone(zone).replace(
+            tzinfo=None
+        ) == first.replace(tzinfo=None):
             return second.astimezone(UTC).astimezone(zone)
     return first.astimezone(UTC).astimezone(zone)

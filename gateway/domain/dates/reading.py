@@ -84,7 +84,10 @@ class _Joining:
             return self._hour_alone(hours)
         if hours == "ask":
             return self._ask(K.WHICH, ())
-        if any(one.what in ("ahead", "maybe_ahead") for one in days) and (counted := self._counted(days, hours)) is not None:
+        if (
+            any(one.what in ("ahead", "maybe_ahead") for one in days)
+            and (counted := self._counted(days, hours)) is not None
+        ):
             return counted
         found = self._one_day(days)
         if found is None:
@@ -123,7 +126,9 @@ class _Joining:
             both = [one.values for one in self.said if one.what == "pair_or_time"]
             days = [found for one in both if (found := day_said("pair", (*one, "."), self.today))]
             proposals = [*self._at([day for each in days for day in each.days], ((0, self._default),))]
-            proposals += [at for hour, minute in both for at in self._at((today, tomorrow), ((0, time(hour, minute)),))[:1]]
+            proposals += [
+                at for hour, minute in both for at in self._at((today, tomorrow), ((0, time(hour, minute)),))[:1]
+            ]
             return self._ask(K.WHICH, proposals)
         if isinstance(hours, Hours):
             if part is not None and (part[0] == "tonight" or part[1]):
@@ -131,7 +136,9 @@ class _Joining:
             ahead = self._at((today,), hours.options)
             if hours.ask or (not ahead and hours.other and self._at((today,), ((0, hours.other),))):
                 other = () if hours.other is None else ((0, hours.other),)
-                return self._ask(K.WHICH, [*self._at((today,), (*hours.options, *other)), *self._at((tomorrow,), hours.options[:1])])
+                return self._ask(
+                    K.WHICH, [*self._at((today,), (*hours.options, *other)), *self._at((tomorrow,), hours.options[:1])]
+                )
             return Reading(at=(ahead or self._at((tomorrow,), hours.options))[0])
         if part is None:
             return None
@@ -174,7 +181,9 @@ class _Joining:
         found = [(one, self._turn(one, days)) for one in merged if (days := day_said(one.what, one.values, self.today))]
         if len(found) < 2:
             return found[0][1] if found else None
-        weekdays = [(one, days) for one, days in found if one.what == "weekday" and not one.values[1] and not one.turned]
+        weekdays = [
+            (one, days) for one, days in found if one.what == "weekday" and not one.values[1] and not one.turned
+        ]
         others = [days for one, days in found if (one, days) not in weekdays]
         names = {one.values[0] for one, _ in weekdays}
         if len(names) > 1:
@@ -201,13 +210,18 @@ class _Joining:
         if found.ask is not None and not found.days:
             return found
         last = found.until or found.days[-1]
-        day = {"after": last + timedelta(days=1), "before": found.days[0] - timedelta(days=1), "until": found.days[0]}[said.turned]
+        day = {"after": last + timedelta(days=1), "before": found.days[0] - timedelta(days=1), "until": found.days[0]}[
+            said.turned
+        ]
         return Days((day,), found.ask or K.CONFIRM, about=found.about, said=found.said)
 
     def _placed(self, found: Days, hours: Hours | None, part: tuple[str, bool] | None) -> Reading:
         """Hours put on days."""
         if hours is None and part is not None and part[0] == "midnight":
-            return self._ask(K.WHICH, self._at([day + timedelta(days=more) for day in found.days for more in (0, 1)], ((0, time(0)),)))
+            return self._ask(
+                K.WHICH,
+                self._at([day + timedelta(days=more) for day in found.days for more in (0, 1)], ((0, time(0)),)),
+            )
         date_only = hours is None and part is None
         if part is not None and part[0] == "tonight" and found.days and found.days != (self.today.day,):
             return self._ask(K.MISMATCH, self._at((self.today.day, *found.days), ((0, self._hour_of("tonight")),)))
@@ -227,7 +241,9 @@ class _Joining:
         if not ahead:
             later = [] if hours is None or hours.other is None else self._at(found.days, ((0, hours.other),))
             tomorrow = self._at([day + timedelta(days=1) for day in found.days], options)
-            return self._ask(K.PASSED, [*later, *tomorrow], date_only=date_only, about=found.days[0] if date_only else None)
+            return self._ask(
+                K.PASSED, [*later, *tomorrow], date_only=date_only, about=found.days[0] if date_only else None
+            )
         return Reading(at=ahead[0], date_only=date_only, until=found.until)
 
     def _rest_of_today(self, part: tuple[str, bool] | None) -> list[datetime]:
@@ -244,7 +260,9 @@ class _Joining:
     def _at(self, days: Iterable[date], options: Iterable[tuple[int, time]]) -> list[datetime]:
         """The instants of these hours on these days that are ahead, soonest first."""
         options = list(options)
-        made = {instant(day + timedelta(days=more), hour, self.zone, self.now) for day in days for more, hour in options}
+        made = {
+            instant(day + timedelta(days=more), hour, self.zone, self.now) for day in days for more, hour in options
+        }
         return sorted(one for one in made if one > self.now)
 
     def _hour_of(self, part: str) -> time:
@@ -255,7 +273,9 @@ class _Joining:
     def _default(self) -> time:
         return self.today.calendar.default_time
 
-    def _ask(self, kind: QuestionKind, proposals: Iterable[datetime], *, date_only: bool = False, **about: Any) -> Reading:
+    def _ask(
+        self, kind: QuestionKind, proposals: Iterable[datetime], *, date_only: bool = False, **about: Any
+    ) -> Reading:
         kept = tuple(sorted(set(proposals))[:_MOST])
         return Reading(question=Question(kind, self.today.day, kept, date_only, **about))
 

@@ -100,7 +100,9 @@ WORDS: dict[str, dict[object, str]] = {
         "apartment, flat, number, no, items, hand, time, point, reminder, reminders, ones"
     },
     "every": {1: "every, each"},
-    "not": {1: "not, cant, cannot, wont, never, dont, didnt, couldnt, isnt, no later, unable, doesnt, without, rather than, instead of, except, except for, any day but, impossible, apart from, unavailable"},
+    "not": {
+        1: "not, cant, cannot, wont, never, dont, didnt, couldnt, isnt, no later, unable, doesnt, without, rather than, instead of, except, except for, any day but, impossible, apart from, unavailable"
+    },
     "past": {
         1: "i paid, paid, already paid, ive paid, i have paid, was paid, sent, i sent, transferred, i transferred, received, got, you said, you told, "
         "came, was, were, did, made payment, made the payment, i made, why, how much, how many, what, since, how come"

@@ -10,7 +10,7 @@ WORDS: dict[str, dict[object, str]] = {
         3: "răspoimâine, raspoimane",
     },
     "weekday": {
-        1: "marți, mărți, marț",
+        1: "marți, mărți",
         2: "miercuri, mierc, miercurea asta, mercuri",
         3: "joi",
         4: "vineri, vineru, viner",
@@ -40,7 +40,7 @@ WORDS: dict[str, dict[object, str]] = {
         11: "noiembrie, nov, noemvrie, noembrie, noiemb",
         12: "decembrie, dec, decemvrie, decembre",
     },
-    "fragile_month": {5: "mai", 3: "mar, mart"},
+    "fragile_month": {5: "mai", 3: "mar"},
     "unit": {
         "minute": "minut, minute, min, minuțele",
         "hour": "ora asta, ore, ceas, ceasuri, oruța",
@@ -57,18 +57,22 @@ WORDS: dict[str, dict[object, str]] = {
     "at": {1: "la, pe la, în jur de, în jurul orei, cam pe la"},
     "hour": {1: "orele, h, orelor, la ora, la orele, pe la ora, de la ora, după ora, până la ora, pana la orele"},
     "in": {1: "în, peste, intr, într, în decurs de, în termen de, în maxim, în maximum, in cel mult"},
-    "by": {1: "nu mai târziu de, mai devreme de, mai repede de, până, pana, pîna, pină, pina, decât, cel târziu, cel mai târziu"},
+    "by": {
+        1: "nu mai târziu de, mai devreme de, mai repede de, până, pana, pîna, pină, pina, decât, cel târziu, cel mai târziu"
+    },
     "after": {1: "după, dupa ce trece, dupa ce trec"},
     "before": {1: "înainte, înaintea, inainte sa vina"},
     "next": {1: "viitor, viitoare, viitorul, următor, următoare, următoarea, următorul, urmatoru, următorii"},
-    "this": {1: "asta, această, aceasta, acesta, acest, ăsta, astă, asteia, ăsteia, acesteia, acestei, acestui, curentă, curent, curente"},
+    "this": {
+        1: "asta, această, aceasta, acesta, acest, ăsta, astă, asteia, ăsteia, acesteia, acestei, acestui, curentă, curent, curente"
+    },
     "coming": {1: "care vine, ce vine, care urmează, ce urmează"},
     "last": {1: "trecut, trecută, trecuta, trecutul, trecute, precedentă, anterioară"},
     "part": {
         "morning": "dimineață, dimineața, dimineata asta, dis de dimineață, dim, dimi, la prima oră, prima oră, de dimineață",
         "noon": "prânz, prânzul, amiază, amiaza",
         "afternoon": "după amiază, după amiaza, după masă, după masa, dupămasă, după prânz, dupaamiaza, dupamiaza, dupaamiaza, d.a., după mese",
-        "evening": "seară, seara, seară asta, spre seară",
+        "evening": "seară, seara, spre seară",
         "night": "noapte, noaptea, la noapte",
         "midnight": "miezul nopții, miez de noapte",
         "tonight": "diseară, disera, deseară, astă seară, astăseară, in seara asta, seara asta, seara aceasta, azi seară, azi seara",
@@ -117,14 +121,18 @@ WORDS: dict[str, dict[object, str]] = {
         "iau banii, avans, chenzină, chenzina, lichidare, lichidarea",
         "pension": "pensie, pensia, pensiei, iau pensia, vine pensia, primesc pensia",
     },
-    "weekend": {1: "weekend, weekendul, weekend-ul, week end, wekend, wkend, weekendu, sfârșit de săptămână, sfârșitul de săptămână"},
+    "weekend": {
+        1: "weekend, weekendul, weekend-ul, week end, wekend, wkend, weekendu, sfârșit de săptămână, sfârșitul de săptămână"
+    },
     "currency": {1: "lei, leu, ron, euro, eur, bani, usd, dolari, lire, roni, la sută"},
     "counted": {
-        1: "facturi, factură, factura, facturile, rate, rată, rata, tranșe, ori, persoane, plăți, mesaje, copii, abonamente, restanțe, penalități, "
+        1: "facturi, factură, factura, facturile, rate, rată, rata, tranșe, persoane, plăți, mesaje, copii, abonamente, restanțe, penalități, "
         "contracte, bucăți, parte, părți, clienți, camere, apartament, bloc, scara, nr, numărul, strada, etaj"
     },
     "every": {1: "fiecare, în fiecare, de fiecare, toate"},
-    "not": {1: "nu, n am, n o, nici, niciodată, fără, în loc de, în afară de, mai puțin, nu e, n are, n avem, imposibil"},
+    "not": {
+        1: "nu, n am, n o, nici, niciodată, fără, în loc de, în afară de, mai puțin, nu e, n are, n avem, imposibil"
+    },
     "past": {
         1: "am plătit, am achitat, am făcut plata, am dat, am virat, am trimis, am depus, a plătit, s a plătit, a fost plătită, a fost achitată, plătită, "
         "achitată, plătit, achitat, am făcut, am primit, ați trimis, mi ați, mi a venit, am pus, de ce, ieri am, am vorbit, am sunat, am fost, am încercat, am uitat, am luat, cât, câte, câți, cum de"
@@ -132,7 +140,9 @@ WORDS: dict[str, dict[object, str]] = {
     "ago": {1: "în urmă"},
     "hence": {1: "de acum, de azi, de acum încolo, de acum înainte"},
     "now": {1: "acum, acu, acuma, imediat"},
-    "gone": {1: "ieri, aseară, alaltăieri, azi noapte, azinoapte, ieri seară, ieri dimineață, alaltaseara, răsalaltăieri"},
+    "gone": {
+        1: "ieri, aseară, alaltăieri, azi noapte, azinoapte, ieri seară, ieri dimineață, alaltaseara, răsalaltăieri"
+    },
     "delay": {1: "cu, încă, mai dați mi, mai vreau, mai am nevoie de, dați mi, lăsați mi, îmi mai trebuie"},
     "few": {1: "câteva, cîteva, vreo câteva, niște, multe, puține, ultimele, mai multe, atâtea, alte"},
     "act": {
@@ -142,9 +152,9 @@ WORDS: dict[str, dict[object, str]] = {
     "minus": {1: "fără un, fără o"},
     "between": {1: "între, dintre"},
     "more": {
-        1: "mult, multe, mulți, multă, târziu, tarziu, puțin, puțină, puțini, puține, bine, bun, bună, buni, rău, devreme, încolo, mic, mică, mici, mare, mari, "
-        "repede, vechi, veche, ieftin, ales, aproape, departe, degrabă, curând, am, vedem, vreau, pot, sus, jos, exact, nou, noi, ai, are, avem, lungi, trebuie, "
-        "poți, puteți, este, e, sunt, vine, vin, trimit, trimiteți, dați"
+        1: "mult, mulți, multă, târziu, tarziu, puțin, puțină, puțini, bine, bun, bună, buni, rău, devreme, încolo, mic, mică, mici, mare, mari, "
+        "repede, vechi, veche, ieftin, ales, aproape, departe, degrabă, curând, am, vedem, sus, jos, exact, nou, noi, ai, are, avem, lungi, trebuie, "
+        "poți, puteți, este, e, sunt, vine, trimiteți, dați"
     },
     "unknown": {
         1: "bună seara, bună ziua, bună dimineața, noapte bună, o seară bună, seară bună, o zi bună, zi bună, seară frumoasă, o seară frumoasă, zi frumoasă, "

@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 
 from gateway.domain.dates import Reading, read
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1] / "gateway" / "domain" / "dates"
+FILES = ("corpus.tsv", "held_out.tsv")
 ZONE = ZoneInfo("Europe/Bucharest")
 
 
@@ -26,7 +27,9 @@ class Case:
     expected: str
 
     def read(self) -> Reading:
-        return read(self.phrase, at=datetime.fromisoformat(self.base).replace(tzinfo=ZONE), zone=ZONE, locale=self.locale)
+        return read(
+            self.phrase, at=datetime.fromisoformat(self.base).replace(tzinfo=ZONE), zone=ZONE, locale=self.locale
+        )
 
     def found(self) -> str:
         """What was read, written as `expected` is: with the proposals only where those are expected."""

@@ -1,4 +1,4 @@
-"""Floor of dates, and the product beside it in another child: one regular expression that knows one form, `15.12.2026`, and `gateway.domain.dates`."""
+"""Floor of dates, one regular expression that knows one form (`15.12.2026`); and the product, in a child of the same kind."""
 
 from __future__ import annotations
 

@@ -7,8 +7,9 @@ from benchmarks.legs.standing import expect
 from benchmarks.rounds import Plan, Result, Sample, compare, measured
 
 PHRASES = (
-    "vineri la 9", "adu-mi aminte maine dimineata", "platesc pe 15", "15 decembrie", "15.12.2026", "peste doua saptamani", "la sfarsitul lunii",
-    "saptamana viitoare joi la 18:30", "dupa salariu", "remind me next friday at 9am", "nu am bani acum", "cat am de plata la factura 1234?",
+    "vineri la 9", "adu-mi aminte maine dimineata", "platesc pe 15", "15 decembrie", "15.12.2026",
+    "peste doua saptamani", "la sfarsitul lunii", "saptamana viitoare joi la 18:30", "dupa salariu",
+    "remind me next friday at 9am", "nu am bani acum", "cat am de plata la factura 1234?",
 )  # fmt: skip
 FOUND = {"form": 1, "grammar": 10}  # of these, as many have a date or a question in them
 WHAT = "a phrase -> its date, a question, or neither"

@@ -57,7 +57,8 @@ class Reading:
     """What a text says of a date.
 
     One of `at` (aware, in the payer's zone, later than now) and `question` is there, or neither: then there is no date in it.
-    `date_only`: no hour was said, and `at` is at the calendar's. `until` is the last day, where a stretch was said ("next week"); `at` is its start.
+    `date_only`: no hour was said, and `at` is at the calendar's. `until` is the last day, where a stretch was said
+    ("next week"); `at` is its start.
     `start` and `end` bound the part of the text that was read.
     """
 

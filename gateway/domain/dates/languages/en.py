@@ -89,22 +89,26 @@ WORDS: dict[str, dict[object, str]] = {
         "": "black friday, holidays, holiday, vacation, catholic easter, bank holiday",
     },
     "pay": {
-        "salary": "payday, pay day, i get paid, get paid, i am paid, im paid, my salary, salary, my wages, wages, my salary comes, salary comes in, paycheck, my paycheck, "
+        "salary": "payday, pay day, i get paid, get paid, i am paid, im paid, my salary, salary, my wages, wages, "
+        "my salary comes, salary comes in, paycheck, my paycheck, "
         "get my salary, my pay, receive my salary, receive salary, money comes in",
         "pension": "pension, my pension, get my pension",
     },
     "weekend": {1: "weekend, wkend, wknd, week end, week-end"},
     "currency": {1: "lei, ron, euro, euros, eur, usd, dollars, pounds, gbp, percent, quid, bucks"},
     "counted": {
-        1: "invoices, invoice, bill, bills, installments, instalments, parts, payments, times, people, messages, condition, account, moment, occasion, thing, "
+        1: "invoices, invoice, bill, bills, installments, instalments, parts, payments, times, people, messages, condition, "
+        "account, moment, occasion, thing, "
         "apartment, flat, number, no, items, hand, time, point, reminder, reminders, ones"
     },
     "every": {1: "every, each"},
     "not": {
-        1: "not, cant, cannot, wont, never, dont, didnt, couldnt, isnt, no later, unable, doesnt, without, rather than, instead of, except, except for, any day but, impossible, apart from, unavailable"
+        1: "not, cant, cannot, wont, never, dont, didnt, couldnt, isnt, no later, unable, doesnt, without, rather than, "
+        "instead of, except, except for, any day but, impossible, apart from, unavailable"
     },
     "past": {
-        1: "i paid, paid, already paid, ive paid, i have paid, was paid, sent, i sent, transferred, i transferred, received, got, you said, you told, "
+        1: "i paid, paid, already paid, ive paid, i have paid, was paid, sent, i sent, transferred, i transferred, received, "
+        "got, you said, you told, "
         "came, was, were, did, made payment, made the payment, i made, why, how much, how many, what, since, how come"
     },
     "ago": {1: "ago, earlier, back"},
@@ -114,7 +118,8 @@ WORDS: dict[str, dict[object, str]] = {
     "delay": {1: "another, give me, extra, additional, need"},
     "few": {1: "few, a few, couple of, a couple of, several, some, couple, a couple, many"},
     "act": {
-        1: "pay, ill, i will, will, remind, remind me, lets, let us, going to, gonna, i can, promise, dont forget, send, do it, settle, fine, works, ok, okay"
+        1: "pay, ill, i will, will, remind, remind me, lets, let us, going to, gonna, i can, promise, dont forget, send, do it, "
+        "settle, fine, works, ok, okay"
     },
     "past_hour": {1: "half past"},
     "to_hour": {1: "to"},
@@ -123,27 +128,35 @@ WORDS: dict[str, dict[object, str]] = {
     "between": {1: "between"},
     "more": {1: ""},
     "unknown": {
-        1: "good morning, good afternoon, good evening, good night, nice day, great day, nice evening, nice weekend, good weekend, great weekend, lovely weekend, "
-        "happy easter, merry christmas, happy christmas, happy new year, happy holidays, why not, one day, some day, day by day, these days, day and night, "
+        1: "good morning, good afternoon, good evening, good night, nice day, great day, nice evening, nice weekend, "
+        "good weekend, great weekend, lovely weekend, "
+        "happy easter, merry christmas, happy christmas, happy new year, happy holidays, why not, one day, some day, "
+        "day by day, these days, day and night, "
         "second thought, second thoughts, i second, one second, a second, wait a minute, one minute, just a minute, a minute"
     },
     "noise": {1: "the, please, pls, plz, maybe, exactly, very"},
 }
 NUMBERS = {
-    "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "eleven": 11, "twelve": 12,
+    "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "eleven": 11,
+    "twelve": 12,
     "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16, "seventeen": 17, "eighteen": 18, "nineteen": 19,
 }  # fmt: skip
 TENS = {"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "ninety": 90}
 JOIN = (" ", "-")
 ORDINALS = {
-    "first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8, "ninth": 9, "tenth": 10, "eleventh": 11,
-    "twelfth": 12, "thirteenth": 13, "fourteenth": 14, "fifteenth": 15, "sixteenth": 16, "seventeenth": 17, "eighteenth": 18, "nineteenth": 19,
-    "twentieth": 20, "twenty first": 21, "twenty second": 22, "twenty third": 23, "twenty fourth": 24, "twenty fifth": 25, "twenty sixth": 26,
+    "first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8, "ninth": 9,
+    "tenth": 10, "eleventh": 11,
+    "twelfth": 12, "thirteenth": 13, "fourteenth": 14, "fifteenth": 15, "sixteenth": 16, "seventeenth": 17, "eighteenth": 18,
+    "nineteenth": 19,
+    "twentieth": 20, "twenty first": 21, "twenty second": 22, "twenty third": 23, "twenty fourth": 24, "twenty fifth": 25,
+    "twenty sixth": 26,
     "twenty seventh": 27, "twenty eighth": 28, "twenty ninth": 29, "thirtieth": 30, "thirty first": 31,
 }  # fmt: skip
 ORDINARY = (
-    "right might light sight fight eights match marsh larch mouth mouths seeks weeds reeks weeds meeks evenings money honey monde moaning mourning warning "
-    "sunny sundry nights knight weight height heights tonic moon boon later laters aprils julys junes hours houre flours yours minutes minute paste pasted "
+    "right might light sight fight eights match marsh larch mouth mouths seeks weeds reeks weeds meeks evenings money honey "
+    "monde moaning mourning warning "
+    "sunny sundry nights knight weight height heights tonic moon boon later laters aprils julys junes hours houre flours yours "
+    "minutes minute paste pasted "
     "caster faster eastern master easier fridge today toddy ending morning"
 )
 DAY_FIRST: dict[str, bool | None] = {"": None, "US": False, "GB": True, "IE": True, "RO": True, "AU": True, "NZ": True}

@@ -71,7 +71,8 @@ WORDS: dict[str, dict[object, str]] = {
     "part": {
         "morning": "dimineață, dimineața, dimineata asta, dis de dimineață, dim, dimi, la prima oră, prima oră, de dimineață",
         "noon": "prânz, prânzul, amiază, amiaza",
-        "afternoon": "după amiază, după amiaza, după masă, după masa, dupămasă, după prânz, dupaamiaza, dupamiaza, dupaamiaza, d.a., după mese",
+        "afternoon": "după amiază, după amiaza, după masă, după masa, dupămasă, după prânz, dupaamiaza, dupamiaza, dupaamiaza, "
+        "d.a., după mese",
         "evening": "seară, seara, spre seară",
         "night": "noapte, noaptea, la noapte",
         "midnight": "miezul nopții, miez de noapte",
@@ -109,15 +110,18 @@ WORDS: dict[str, dict[object, str]] = {
         "easter": "duminica paștelui, prima zi de paște, paștele ortodox",
         "easter_monday": "a doua zi de paște, lunea paștelui",
         "pentecost": "rusalii, rusaliile, duminica rusaliilor",
-        "": "sărbători, sărbătorile, sărbătorilor, paște catolic, paștele catolic, pastile catolice, minivacanță, black friday, vinerea neagră, concediu, vacanță, crăciun pe rit vechi",
+        "": "sărbători, sărbătorile, sărbătorilor, paște catolic, paștele catolic, pastile catolice, minivacanță, black friday, "
+        "vinerea neagră, concediu, vacanță, crăciun pe rit vechi",
     },
     "fragile_feast": {
         "easter": "paște, paștele, paști, paștile, paștelui, paștilor",
         "12-25": "crăciun, crăciunul, crăciunului",
     },
     "pay": {
-        "salary": "salariu, salariul, salar, salarul, salariului, leafă, leafa, lefii, ziua de salariu, iau salariul, iau salariu, primesc salariul, "
-        "primesc salariu, intră salariul, intra salariu, vine salariul, îmi intră salariul, imi intra banii, intră banii, îmi intră leafa, iau leafa, "
+        "salary": "salariu, salariul, salar, salarul, salariului, leafă, leafa, lefii, ziua de salariu, iau salariul, "
+        "iau salariu, primesc salariul, "
+        "primesc salariu, intră salariul, intra salariu, vine salariul, îmi intră salariul, imi intra banii, intră banii, "
+        "îmi intră leafa, iau leafa, "
         "iau banii, avans, chenzină, chenzina, lichidare, lichidarea",
         "pension": "pensie, pensia, pensiei, iau pensia, vine pensia, primesc pensia",
     },
@@ -126,7 +130,8 @@ WORDS: dict[str, dict[object, str]] = {
     },
     "currency": {1: "lei, leu, ron, euro, eur, bani, usd, dolari, lire, roni, la sută"},
     "counted": {
-        1: "facturi, factură, factura, facturile, rate, rată, rata, tranșe, persoane, plăți, mesaje, copii, abonamente, restanțe, penalități, "
+        1: "facturi, factură, factura, facturile, rate, rată, rata, tranșe, persoane, plăți, mesaje, copii, abonamente, "
+        "restanțe, penalități, "
         "contracte, bucăți, parte, părți, clienți, camere, apartament, bloc, scara, nr, numărul, strada, etaj"
     },
     "every": {1: "fiecare, în fiecare, de fiecare, toate"},
@@ -134,8 +139,10 @@ WORDS: dict[str, dict[object, str]] = {
         1: "nu, n am, n o, nici, niciodată, fără, în loc de, în afară de, mai puțin, nu e, n are, n avem, imposibil"
     },
     "past": {
-        1: "am plătit, am achitat, am făcut plata, am dat, am virat, am trimis, am depus, a plătit, s a plătit, a fost plătită, a fost achitată, plătită, "
-        "achitată, plătit, achitat, am făcut, am primit, ați trimis, mi ați, mi a venit, am pus, de ce, ieri am, am vorbit, am sunat, am fost, am încercat, am uitat, am luat, cât, câte, câți, cum de"
+        1: "am plătit, am achitat, am făcut plata, am dat, am virat, am trimis, am depus, a plătit, s a plătit, a fost plătită, "
+        "a fost achitată, plătită, "
+        "achitată, plătit, achitat, am făcut, am primit, ați trimis, mi ați, mi a venit, am pus, de ce, ieri am, am vorbit, "
+        "am sunat, am fost, am încercat, am uitat, am luat, cât, câte, câți, cum de"
     },
     "ago": {1: "în urmă"},
     "hence": {1: "de acum, de azi, de acum încolo, de acum înainte"},
@@ -146,41 +153,54 @@ WORDS: dict[str, dict[object, str]] = {
     "delay": {1: "cu, încă, mai dați mi, mai vreau, mai am nevoie de, dați mi, lăsați mi, îmi mai trebuie"},
     "few": {1: "câteva, cîteva, vreo câteva, niște, multe, puține, ultimele, mai multe, atâtea, alte"},
     "act": {
-        1: "plătesc, platesc, achit, voi plăti, o să, vă plătesc, amintește, amintiți, adu mi, reamintiți, reamintește, anunță, anunțați, nu uita, nu uitați, "
-        "pot, virez, depun, trimit, fac plata, fac, se poate, aș putea, am să, voi, vreau, vin, promit, rezolv, scrie mi, sună mă, trimite mi"
+        1: "plătesc, platesc, achit, voi plăti, o să, vă plătesc, amintește, amintiți, adu mi, reamintiți, reamintește, anunță, "
+        "anunțați, nu uita, nu uitați, "
+        "pot, virez, depun, trimit, fac plata, fac, se poate, aș putea, am să, voi, vreau, vin, promit, rezolv, scrie mi, "
+        "sună mă, trimite mi"
     },
     "minus": {1: "fără un, fără o"},
     "between": {1: "între, dintre"},
     "more": {
-        1: "mult, mulți, multă, târziu, tarziu, puțin, puțină, puțini, bine, bun, bună, buni, rău, devreme, încolo, mic, mică, mici, mare, mari, "
-        "repede, vechi, veche, ieftin, ales, aproape, departe, degrabă, curând, am, vedem, sus, jos, exact, nou, noi, ai, are, avem, lungi, trebuie, "
+        1: "mult, mulți, multă, târziu, tarziu, puțin, puțină, puțini, bine, bun, bună, buni, rău, devreme, încolo, mic, mică, "
+        "mici, mare, mari, "
+        "repede, vechi, veche, ieftin, ales, aproape, departe, degrabă, curând, am, vedem, sus, jos, exact, nou, noi, ai, are, "
+        "avem, lungi, trebuie, "
         "poți, puteți, este, e, sunt, vine, trimiteți, dați"
     },
     "unknown": {
-        1: "bună seara, bună ziua, bună dimineața, noapte bună, o seară bună, seară bună, o zi bună, zi bună, seară frumoasă, o seară frumoasă, zi frumoasă, "
-        "o zi frumoasă, zi plăcută, seară plăcută, week end plăcut, weekend plăcut, weekend frumos, săptămână frumoasă, o săptămână frumoasă, o săptămână bună, "
-        "paște fericit, paște frumos, crăciun fericit, sărbători fericite, sărbători frumoase, an nou fericit, la mulți ani, sărbătorile de, "
+        1: "bună seara, bună ziua, bună dimineața, noapte bună, o seară bună, seară bună, o zi bună, zi bună, seară frumoasă, "
+        "o seară frumoasă, zi frumoasă, "
+        "o zi frumoasă, zi plăcută, seară plăcută, week end plăcut, weekend plăcut, weekend frumos, săptămână frumoasă, "
+        "o săptămână frumoasă, o săptămână bună, "
+        "paște fericit, paște frumos, crăciun fericit, sărbători fericite, sărbători frumoase, an nou fericit, la mulți ani, "
+        "sărbătorile de, "
         "de ce nu, zi de zi, din zi în zi, zilele astea, zilele acestea, zi noapte, zi și noapte, o dată, încă o dată, din nou"
     },
     "noise": {1: "vreo, vreun, undeva, cam, aproximativ, chiar, tot, la un moment dat, va rog, te rog, vă rog frumos"},
 }
 NUMBERS = {
-    "doo": 2, "unu": 1, "una": 1, "doi": 2, "două": 2, "trei": 3, "patru": 4, "cinci": 5, "șase": 6, "sase": 6, "șapte": 7, "opt": 8, "nouă": 9, "zece": 10,
-    "unsprezece": 11, "unșpe": 11, "doisprezece": 12, "douăsprezece": 12, "doișpe": 12, "treisprezece": 13, "treișpe": 13, "paisprezece": 14,
-    "paișpe": 14, "cincisprezece": 15, "cinșpe": 15, "cincispe": 15, "șaisprezece": 16, "șaișpe": 16, "șaptesprezece": 17, "șaptișpe": 17,
+    "doo": 2, "unu": 1, "una": 1, "doi": 2, "două": 2, "trei": 3, "patru": 4, "cinci": 5, "șase": 6, "sase": 6, "șapte": 7,
+    "opt": 8, "nouă": 9, "zece": 10,
+    "unsprezece": 11, "unșpe": 11, "doisprezece": 12, "douăsprezece": 12, "doișpe": 12, "treisprezece": 13, "treișpe": 13,
+    "paisprezece": 14,
+    "paișpe": 14, "cincisprezece": 15, "cinșpe": 15, "cincispe": 15, "șaisprezece": 16, "șaișpe": 16, "șaptesprezece": 17,
+    "șaptișpe": 17,
     "optsprezece": 18, "optișpe": 18, "nouăsprezece": 19, "nouășpe": 19,
 }  # fmt: skip
 TENS = {"douăzeci": 20, "treizeci": 30, "patruzeci": 40, "cincizeci": 50, "șaizeci": 60, "nouăzeci": 90}
 JOIN = (" și ", " ")
 ORDINALS = {"întâi": 1, "întîi": 1, "intai": 1}
 ORDINARY = (
-    "marta martha marin marina marius martin martor marfa marca marti maria marie marian mariei iulia iulius iulian iunia augusta vinuri vinere vinerii "
-    "scara scări seria searbăd serii sera poate coapte luniu lunar lunara mainile manie mainte plasa prima primii prinz prunz unite minte minut minuta "
+    "marta martha marin marina marius martin martor marfa marca marti maria marie marian mariei iulia iulius iulian iunia "
+    "augusta vinuri vinere vinerii "
+    "scara scări seria searbăd serii sera poate coapte luniu lunar lunara mainile manie mainte plasa prima primii prinz prunz "
+    "unite minte minut minuta "
     "miere mierea viitorii dominica sambata zilnic urmare octavian noapte noaptea pranzul urmatori dupa august seama ceara teara seară"
 )
 DAY_FIRST: dict[str, bool | None] = {"": True}
 MONTHS = (
-    "ianuarie", "februarie", "martie", "aprilie", "mai", "iunie", "iulie", "august", "septembrie", "octombrie", "noiembrie", "decembrie",
+    "ianuarie", "februarie", "martie", "aprilie", "mai", "iunie", "iulie", "august", "septembrie", "octombrie", "noiembrie",
+    "decembrie",
 )  # fmt: skip
 WEEKDAYS = ("luni", "marți", "miercuri", "joi", "vineri", "sâmbătă", "duminică")
 TEXTS = {

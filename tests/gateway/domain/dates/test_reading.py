@@ -209,8 +209,8 @@ def test_a_language_is_one_file(monkeypatch: pytest.MonkeyPatch) -> None:
     """Italian, of a few words: nothing else is told of it."""
     italian = SimpleNamespace(
         WORDS={"day": {1: "domani"}, "weekday": {4: "venerdì"}, "hour": {1: "alle"}, "in": {1: "tra"}, "unit": {"day": "giorni, giorno"}},
-        NUMBERS={"tre": 3}, TENS={"venti": 20}, JOIN=("",), ORDINALS={}, ORDINARY="", DAY_FIRST={"": True}, MONTHS=ro.MONTHS, WEEKDAYS=ro.WEEKDAYS,
-        TEXTS=en.TEXTS,
+        NUMBERS={"tre": 3}, TENS={"venti": 20}, JOIN=("",), ORDINALS={}, ORDINARY="", DAY_FIRST={"": True},
+        MONTHS=ro.MONTHS, WEEKDAYS=ro.WEEKDAYS, TEXTS=en.TEXTS,
     )  # fmt: skip
     tables = {"it": italian, "ro": ro, "en": en}
     monkeypatch.setattr(lexicon, "known_languages", lambda: tuple(sorted(tables)))

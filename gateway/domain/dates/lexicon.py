@@ -16,16 +16,16 @@ from gateway.domain.dates import languages
 
 # A kind of word is one character, so that a sentence is a string and the grammar is patterns over it (`grammar.py`).
 KINDS = {
-    "day": "d", "weekday": "k", "habit": "K", "moons": "L", "fragile_weekday": "q", "month": "m", "fragile_month":
-    "M", "unit": "u", "number": "n", "word_number": "w", "ordinal": "O", "word_ordinal": "ω", "article": "a",
-    "half": "h", "quarter": "Q", "on": "p", "at": "t", "hour": "H", "in": "i", "by": "y", "after": "f", "before":
-    "e", "next": "N", "this": "T", "coming": "C", "last": "l", "part": "r", "stop": "b", "but": "B", "or": "3",
-    "and": "2", "end": "g", "start": "s", "middle": "j", "of": "o", "genitive": "γ", "hour_word": "u", "from":
-    "Y", "feast": "F", "fragile_feast": "G", "pay": "P", "weekend": "W", "currency": "c", "counted": "J", "every":
-    "E", "not": "v", "past": "V", "ago": "R", "hence": "1", "now": "0", "gone": "D", "delay": "4", "few": "5",
-    "act": "U", "minus": "6", "past_hour": "Z", "to_hour": "z", "oclock": "7", "between": "β", "meridian": "μ",
-    "more": "9", "noise": "", "date": "δ", "pair": "S", "iso": "I", "clock": "A", "year": "8", "junk": "X",
-    "unknown": "x",
+    "day": "d", "weekday": "k", "habit": "K", "moons": "L", "fragile_weekday": "q", "month": "m",
+    "fragile_month": "M", "unit": "u", "number": "n", "word_number": "w", "ordinal": "O", "word_ordinal": "ω",
+    "article": "a", "half": "h", "quarter": "Q", "on": "p", "at": "t", "hour": "H", "in": "i", "by": "y",
+    "after": "f", "before": "e", "next": "N", "this": "T", "coming": "C", "last": "l", "part": "r", "stop": "b",
+    "but": "B", "or": "3", "and": "2", "end": "g", "start": "s", "middle": "j", "of": "o", "genitive": "γ",
+    "hour_word": "u", "from": "Y", "feast": "F", "fragile_feast": "G", "pay": "P", "weekend": "W", "currency": "c",
+    "counted": "J", "every": "E", "not": "v", "past": "V", "ago": "R", "hence": "1", "now": "0", "gone": "D",
+    "delay": "4", "few": "5", "act": "U", "minus": "6", "past_hour": "Z", "to_hour": "z", "oclock": "7",
+    "between": "β", "meridian": "μ", "more": "9", "noise": "", "date": "δ", "pair": "S", "iso": "I", "clock": "A",
+    "year": "8", "junk": "X", "unknown": "x",
 }  # fmt: skip
 FORGIVING = ("day", "weekday", "moons", "month", "unit", "part", "weekend", "next")  # where a typo is forgiven
 LEAST = 5  # letters of a word that may have a typo

@@ -112,6 +112,8 @@ class _Joining:
         times += [(*one.values[3:5], True) for one in self.said if one.what == "iso" and len(one.values) > 3]
         if any(one.turned == "before" for one in self.said if one.what in ("time", "part")):
             return "ask"
+        if any(one.what == "iso" and one.values[5:] not in ((), (None,)) for one in self.said):
+            return "ask"  # an hour of another zone: a program wrote it, not a payer
         parts = {one.values[0] for one in self.said if one.what == "part"}
         if len(parts) > 1 and parts != {"tonight", "evening"}:
             return "ask"

@@ -13,7 +13,7 @@ from benchmarks.rounds import Result, Sample, Spread, compare, percentile
 from benchmarks.sinks import Counted, http_sink
 
 pytestmark = pytest.mark.xdist_group("benchmarks")
-COMPARED = {"intake", "confirmation", "page", "email", "push", "drain"}
+COMPARED = {"intake", "confirmation", "page", "email", "push", "drain", "dates"}
 
 
 @pytest.mark.parametrize("name", command.LEGS)

@@ -3,6 +3,10 @@
 Pure: no I/O, no clock, no SQL. `gateway.services.chat` reads the situation, carries out the actions and sends the answer.
 """
 
+from gateway.domain.chat import answers
+from gateway.domain.chat.deciding import decide
+from gateway.domain.chat.grammar import Grammar, Grammars
+from gateway.domain.chat.mentions import mentions
 from gateway.domain.chat.values import (
     Action,
     AlreadyPaid,
@@ -44,6 +48,8 @@ __all__ = [
     "Dispute",
     "FactorGiven",
     "Found",
+    "Grammar",
+    "Grammars",
     "Intent",
     "Language",
     "Link",
@@ -59,4 +65,7 @@ __all__ = [
     "Stop",
     "Turn",
     "Who",
+    "answers",
+    "decide",
+    "mentions",
 ]

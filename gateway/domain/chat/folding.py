@@ -10,7 +10,9 @@ LONGEST = 1000  # characters of a message that are read
 MOST = 120  # words
 _WORDS = re.compile(r"\d{1,3}(?: \d{3})+(?:[.,]\d{1,2})?(?![\d])|\d+(?:[.,]\d+)*|[^\W\d_]+|[%€$£]|[^\w\s]")
 _DRAWN = re.compile(r"([^\W\d_])\1{2,}")
-_LETTERS = str.maketrans({"đ": "d", "ł": "l", "ı": "i", "ß": "ss", "ø": "o", "æ": "ae", "’": "'", "ʼ": "'", "`": "'", "´": "'"})
+_LETTERS = str.maketrans(
+    {"đ": "d", "ł": "l", "ı": "i", "ß": "ss", "ø": "o", "æ": "ae", "’": "'", "ʼ": "'", "`": "'", "´": "'"}
+)
 _NOT = re.compile(r"n't\b")
 _STOPS = frozenset(".,;:!?\n()")
 

@@ -69,7 +69,9 @@ def parsed(language: str, data: Mapping[str, Any], shown: str, faults: list[str]
     said = collected([*_phrases(tables["said"], "said", _means, wrong)])
     whole = collected([*_phrases(tables["whole"], "whole", _means_whole, wrong)])
     words = collected([*_phrases(tables["words"], "words", _says_more, wrong)])
-    habits = {name: frozenset(folded(word) for word in _list(tables["habits"], "habits", name, wrong)) for name in _HABITS}
+    habits = {
+        name: frozenset(folded(word) for word in _list(tables["habits"], "habits", name, wrong)) for name in _HABITS
+    }
     wrong += [f"[habits] {name}: is not known" for name in tables["habits"] if name not in _HABITS]
     currencies: dict[str, str] = {}
     for code in tables["currencies"]:
@@ -90,7 +92,14 @@ def parsed(language: str, data: Mapping[str, Any], shown: str, faults: list[str]
     if wrong:
         return None
     literal, stems = _vocabulary((said, whole, words))
-    known = literal | spelling.keys() | currencies.keys() | numbers.keys() | past.keys() | frozenset().union(*habits.values())
+    known = (
+        literal
+        | spelling.keys()
+        | currencies.keys()
+        | numbers.keys()
+        | past.keys()
+        | frozenset().union(*habits.values())
+    )
     return Grammar(
         language, said, whole, words, past, currencies, numbers, spelling,
         habits["polite"], habits["negations"], habits["between"], known, stems, _nearness(literal | stems), examples,
@@ -119,7 +128,9 @@ def _list(table: Mapping[str, Any], shown: str, name: str, wrong: list[str]) -> 
 
 
 def _whole_numbers(table: Mapping[str, Any], shown: str, wrong: list[str]) -> Mapping[str, int]:
-    wrong += [f"[{shown}] {word}: is a whole number" for word, value in table.items() if type(value) is not int or value < 0]
+    wrong += [
+        f"[{shown}] {word}: is a whole number" for word, value in table.items() if type(value) is not int or value < 0
+    ]
     return {folded(word): value for word, value in table.items() if type(value) is int}
 
 

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from gateway.domain.chat.grammar import HOWS, REASONS
 from gateway.domain.chat.understanding import Amount, Understood
 from gateway.domain.chat.values import Debt, Intent
-from gateway.domain.dates import NOTHING, Reading
+from gateway.domain.dates import Reading
 
 VERBS = {
     "list": Intent.LIST, "pay": Intent.PAY, "status": Intent.STATUS, "receipt": Intent.RECEIPT, "remind": Intent.REMIND,
@@ -23,6 +23,7 @@ VERBS = {
     "person": Intent.PERSON, "help": Intent.HELP, "keep": Intent.CHOICE, "who": Intent.CHOICE, "verify": Intent.VERIFY,
 }  # fmt: skip
 MOST = 64  # bytes of a button's data
+NO_DATE = Reading()
 _STAMP = "%Y-%m-%dT%H:%M"
 
 
@@ -43,7 +44,8 @@ class Heard:
     how: str = ""
     reference: str = ""
     days_ago: int | None = None
-    reading: Reading = NOTHING
+    rest: str = ""
+    reading: Reading = NO_DATE
     agreed: tuple[date, ...] = ()
     text: str = ""
 
@@ -78,6 +80,7 @@ def heard(understood: Understood, reading: Reading, text: str) -> Heard:
         how=understood.how,
         reference=understood.reference,
         days_ago=understood.days_ago,
+        rest=understood.rest,
         reading=reading,
         text=text,
     )
@@ -149,7 +152,12 @@ def _stamp(text: str, zone: ZoneInfo) -> Reading | None:
 def _agreed(wish: Heard, more: str) -> Heard | None:
     """`agree:12:3:5000:2026-11-23:2026-12-23`: how many parts, the first in minor units, the first day and the last."""
     parts = more.split(":")
-    if len(parts) != 4 or not (parts[0].isdecimal() and parts[1].isdecimal()) or len(parts[0]) > 2 or len(parts[1]) > 16:
+    if (
+        len(parts) != 4
+        or not (parts[0].isdecimal() and parts[1].isdecimal())
+        or len(parts[0]) > 2
+        or len(parts[1]) > 16
+    ):
         return None
     try:
         days = (date.fromisoformat(parts[2]), date.fromisoformat(parts[3]))

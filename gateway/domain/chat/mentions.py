@@ -14,7 +14,9 @@ _ADDRESS = re.compile(
     r"(?:https?://|www\.)[^\s<>\"']{1,500}|(?<![\w@.-])(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,8}[a-z]{2,24}(?::\d{1,5})?/[^\s<>\"']{0,400}",
     re.IGNORECASE,
 )
-_PAGE = re.compile(r"(?:https?://)?([a-z0-9.-]{1,253}(?::\d{1,5})?)/p/([0-9A-Za-z]{18})(?:[/?#].*)?", re.IGNORECASE | re.DOTALL)
+_PAGE = re.compile(
+    r"(?:https?://)?([a-z0-9.-]{1,253}(?::\d{1,5})?)/p/([0-9A-Za-z]{18})(?:[/?#].*)?", re.IGNORECASE | re.DOTALL
+)
 _CODE = re.compile(r"(?<![\w-])([0-9A-Za-z]{4})([- ]?)([0-9A-Za-z]{4})(?![\w-])")
 _READ = str.maketrans({"O": "0", "I": "1", "L": "1"})
 _SAID_ALONE = 3  # words beside a code, at the most, where the code is what is said

@@ -59,12 +59,12 @@ class Phrases:
 
     def find(self, words: Sequence[str]) -> list[Match]:
         """Every phrase wherever it stands; of one phrase at one place, its longest form."""
-        found = []
-        for at, word in enumerate(words):
-            for phrase in self._starting(word):
-                if places := _places(phrase.elements, words, at, len(words)):
-                    found.append(Match(phrase.meaning, places))
-        return found
+        return [
+            Match(phrase.meaning, places)
+            for at, word in enumerate(words)
+            for phrase in self._starting(word)
+            if (places := _places(phrase.elements, words, at, len(words)))
+        ]
 
     def whole(self, words: Sequence[str]) -> str | None:
         """What the message means when it is one of these phrases and nothing besides."""

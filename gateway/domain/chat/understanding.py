@@ -57,6 +57,7 @@ class Understood:
     reference: str = ""
     days_ago: int | None = None
     now: bool = False
+    rest: str = ""  # the words that did not make up the intent
     words: Words = field(default=Words((), frozenset()))
 
 
@@ -86,6 +87,9 @@ def _whole(meaning: str, read: Words, grammar: Grammar) -> Understood:
 def _said(meaning: str, read: Words, grammar: Grammar) -> Understood:
     """What is said besides the meaning."""
     intent, _, detail = meaning.partition(".")
+    used = {
+        place for match in grammar.said.find(read.words) if match.meaning.startswith(intent) for place in match.places
+    }
     more = {match.meaning: match.places[-1] for match in grammar.words.find(read.words)}
     named = {name.partition(".")[0]: name.partition(".")[2] for name in reversed(more)}
     nth = int(named["nth"]) if "nth" in named else _numbered(read, grammar)
@@ -101,6 +105,9 @@ def _said(meaning: str, read: Words, grammar: Grammar) -> Understood:
         reference=_reference(read, grammar) if intent == Intent.ALREADY_PAID else "",
         days_ago=next((grammar.past[word] for word in read.words if word in grammar.past), None),
         now="now" in more,
+        rest=" ".join(word for at, word in enumerate(read.words) if at not in used)
+        if intent == Intent.ALREADY_PAID
+        else "",
         words=read,
     )
 
@@ -114,7 +121,9 @@ def _bare(understood: Understood, plain: Words, grammar: Grammar) -> Understood:
     if number is not None or understood.amount or understood.share or understood.nth is not None:
         rest = [w for w in words if not _NUMBER.match(w) and w not in grammar.currencies and w not in grammar.numbers]
         if len(rest) <= 2:
-            return replace(understood, intent=Intent.CHOICE, number=number, whole=not rest or understood.nth is not None)
+            return replace(
+                understood, intent=Intent.CHOICE, number=number, whole=not rest or understood.nth is not None
+            )
     return understood
 
 
@@ -125,7 +134,11 @@ def meanings(read: Words, grammar: Grammar) -> list[Match]:
 
 
 def _covers(longer: Match, match: Match) -> bool:
-    return longer.meaning != match.meaning and len(longer.places) > len(match.places) and set(match.places) <= set(longer.places)
+    return (
+        longer.meaning != match.meaning
+        and len(longer.places) > len(match.places)
+        and set(match.places) <= set(longer.places)
+    )
 
 
 def _denied(match: Match, read: Words, grammar: Grammar) -> bool:
@@ -279,7 +292,12 @@ def _small(word: str, grammar: Grammar) -> int | None:
 def _parts(read: Words, grammar: Grammar) -> int | None:
     for match in grammar.words.find(read.words):
         at = match.places[0]
-        if match.meaning == "parts" and at and (number := _small(read.words[at - 1], grammar)) is not None and number > 1:
+        if (
+            match.meaning == "parts"
+            and at
+            and (number := _small(read.words[at - 1], grammar)) is not None
+            and number > 1
+        ):
             return number
     return None
 
@@ -288,7 +306,12 @@ def _numbered(read: Words, grammar: Grammar) -> int | None:
     """Number 2, nr. 2, invoice 2."""
     for match in grammar.words.find(read.words):
         at = match.places[-1] + 1
-        if match.meaning == "number" and at < len(read.words) and read.words[at].isdecimal() and len(read.words[at]) <= 2:
+        if (
+            match.meaning == "number"
+            and at < len(read.words)
+            and read.words[at].isdecimal()
+            and len(read.words[at]) <= 2
+        ):
             return int(read.words[at]) or None
     return None
 

@@ -103,8 +103,9 @@ class State:
     """What the conversation waits for: `asked` names the question, `data` what each kind of answer to it leads to.
 
     `data` is plain (it is kept as JSON). Its values are what a button would bring: `options` (a list, by number), `yes`, `no`,
-    `all`, and with a `{}` to be filled `day`, `hour`, `amount`, `how`; `then` is a text to be read again. Old questions lapse: an answer after `until` is read as if nothing had been asked. `misses` counts messages not understood
-    one after another.
+    `all`, and with a `{}` to be filled `day`, `hour`, `amount`, `how`; `then` is a text to be read again.
+    Old questions lapse: an answer after `until` is read as if nothing had been asked. `misses` counts messages not understood one
+    after another.
     """
 
     asked: str = ""
@@ -116,7 +117,7 @@ class State:
 @dataclass(frozen=True, slots=True)
 class Found:
     """What a link or a pay code in the message turned out to be; `text` is that of `Mentions`. `ours`: it is this biller's,
-    on this biller's own host, and about this payer.
+    on this biller's own host, and about this payer. A likely code whose check digit is wrong is no code, and is left out.
     """
 
     text: str

@@ -58,7 +58,7 @@ _ALWAYS = (Intent.STOP, Intent.START)  # whatever was asked
 
 def decide(situation: Situation, text: str, button: str | None = None, *, grammar: Grammars) -> Turn:
     """What a message leads to. Never raises, whatever was written or pressed; nothing of anybody but `situation.who` is in it."""
-    turn = _decided(situation, text, button, grammar)
+    turn = _link_free(situation, _decided(situation, text, button, grammar))
     if turn.state.misses and turn.intent is not Intent.NONE and situation.who:
         return replace(turn, state=replace(turn.state, misses=0))
     return turn
@@ -80,6 +80,14 @@ def hear(situation: Situation, text: str, grammar: Grammars) -> tuple[Understood
     when = calendar(Talk(situation, None))
     reading = read(text, at=situation.now, zone=situation.zone, locale=situation.locale, calendar=when)
     return understood, reading
+
+
+def _link_free(situation: Situation, turn: Turn) -> Turn:
+    """Where the biller wants no links: pay codes, references and the biller's own site."""
+    if turn.answer is None or not situation.policy.link_free:
+        return turn
+    pay = tuple(replace(debt, pay_url="") for debt in turn.answer.pay)
+    return replace(turn, answer=replace(turn.answer, pay=pay, pay_url="", site=situation.policy.site))
 
 
 def _decided(situation: Situation, text: str, press: str | None, grammar: Grammars) -> Turn:

@@ -55,7 +55,9 @@ def meant(understood: Understood, reading: Reading) -> Intent:
     dated = reading.at is not None or reading.question is not None
     if understood.intent is Intent.PAY and dated and not understood.now:
         return Intent.PROMISE
-    if understood.intent is Intent.CHOICE and (understood.amount or understood.nth is not None):
+    if understood.intent is Intent.CHOICE and (
+        understood.amount or understood.nth is not None or understood.everything
+    ):
         return Intent.PAY
     if understood.intent is Intent.CHOICE and understood.share:
         return Intent.PLAN

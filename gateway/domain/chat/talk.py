@@ -48,7 +48,7 @@ def say(
     return Turn(
         heard.intent,
         actions,
-        Answer(name, values, tuple(choices), tuple(items), tuple(pay), pay_url, locale),
+        Answer(name, values, tuple(choices), tuple(items), tuple(pay), pay_url, locale=locale),
         state or State(),
     )
 

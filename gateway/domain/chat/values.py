@@ -296,7 +296,8 @@ class Answer:
     """What is said back: a text of the catalogue by its `name` (`answer.<name>`), filled with `values` (money, dates, instants, words).
 
     `items` is a list within it, `pay` is whose pay link goes with it, `pay_url` a link without a debt (a right pay code), and
-    `locale` the language it is said in where that is another than the conversation's.
+    `site` what
+    stands for links where the biller wants none; `locale` the language it is said in where that is another than the conversation's.
     """
 
     name: str
@@ -305,6 +306,7 @@ class Answer:
     items: Sequence[Debt] = ()
     pay: Sequence[Debt] = ()
     pay_url: str = ""
+    site: str = ""
     locale: str | None = None
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from gateway.domain.chat.amounts import Amount
 from gateway.domain.chat.hearing import Heard, pressed
-from gateway.domain.chat.understanding import Amount, Understood
+from gateway.domain.chat.understanding import Understood
 from gateway.domain.chat.values import Intent, Situation
 from gateway.domain.dates import Reading, read
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from gateway.domain.chat.amounts import value_of
 from gateway.domain.chat.answering import answered
 from gateway.domain.chat.answers import FACTOR
 from gateway.domain.chat.grammar import Grammar, Grammars
@@ -12,7 +13,7 @@ from gateway.domain.chat.handlers import claiming, paying, planning, talking, wa
 from gateway.domain.chat.hearing import Heard, button, heard, pressed
 from gateway.domain.chat.mentions import addresses, only_code
 from gateway.domain.chat.talk import KEPT, Talk, ask, by_number, calendar
-from gateway.domain.chat.understanding import Understood, understand, value_of
+from gateway.domain.chat.understanding import Understood, understand
 from gateway.domain.chat.values import (
     Choice,
     Chosen,
@@ -52,6 +53,7 @@ _ABOUT_NONE: Mapping[Intent, Handler] = {
 }
 _STRANGERS = (Intent.STOP, Intent.START, Intent.LANGUAGE, Intent.VERIFY, Intent.PERSON, Intent.THANKS)
 PAYERS = 9  # behind one address that are offered
+_DATED = frozenset((Intent.NONE, Intent.CHOICE, Intent.PAY, Intent.REMIND, Intent.PROMISE, Intent.PLAN))
 _OPEN = (Intent.NONE, Intent.CHOICE)
 _ALWAYS = (Intent.STOP, Intent.START)  # whatever was asked
 
@@ -77,6 +79,8 @@ def hear(situation: Situation, text: str, grammar: Grammars) -> tuple[Understood
         or found
     )
     understood = clear[0] if clear else Understood()
+    if understood.intent not in _DATED or not text:
+        return understood, Reading()
     when = calendar(Talk(situation, None))
     reading = read(text, at=situation.now, zone=situation.zone, locale=situation.locale, calendar=when)
     return understood, reading

@@ -31,14 +31,14 @@ _WORDS: Mapping[str, Callable[[str], bool]] = {
 }
 _INTENTS = frozenset(intent.value for intent in Intent) - {"code", "choice", "none"}
 _TABLES = ("said", "whole", "words", "past", "currencies", "numbers", "spelling", "habits", "examples")
-_HABITS = ("polite", "negations", "between", "ordinary")
+_HABITS = ("polite", "negations", "between", "joining", "ordinary")
 
 
 @dataclass(frozen=True, slots=True)
 class Grammar:
     """`said` counts anywhere in a message, `whole` only as all of it, `words` say more about what was understood.
 
-    `near` leads from a word with a letter left out to the words it may be; `examples` are for people to read.
+    `near` and `near_stems` lead from a word with a letter left out to the words and stems it may be; `examples` are for people to read.
     """
 
     language: str
@@ -52,9 +52,12 @@ class Grammar:
     polite: frozenset[str]
     negations: frozenset[str]
     between: frozenset[str]
+    joining: frozenset[str]
     known: frozenset[str]
     stems: frozenset[str]
+    stem_sizes: tuple[int, ...]
     near: Mapping[str, frozenset[str]]
+    near_stems: Mapping[str, frozenset[str]]
     examples: Mapping[str, tuple[str, ...]]
 
 
@@ -73,6 +76,12 @@ def parsed(language: str, data: Mapping[str, Any], shown: str, faults: list[str]
         name: frozenset(folded(word) for word in _list(tables["habits"], "habits", name, wrong)) for name in _HABITS
     }
     wrong += [f"[habits] {name}: is not known" for name in tables["habits"] if name not in _HABITS]
+    empty = habits["negations"] | habits["between"]
+    wrong += [
+        f'[said] {one.meaning}: "{one.written}": {" ".join(sorted(_enough(one)))} alone would be enough'
+        for one in said.all
+        if _enough(one) <= empty
+    ]
     currencies: dict[str, str] = {}
     for code in tables["currencies"]:
         if code not in CURRENCIES:
@@ -100,9 +109,10 @@ def parsed(language: str, data: Mapping[str, Any], shown: str, faults: list[str]
         | past.keys()
         | frozenset().union(*habits.values())
     )
+    sizes = tuple(sorted({len(stem) for stem in stems if len(stem) >= FORGIVEN}))
     return Grammar(
-        language, said, whole, words, past, currencies, numbers, spelling,
-        habits["polite"], habits["negations"], habits["between"], known, stems, _nearness(literal | stems), examples,
+        language, said, whole, words, past, currencies, numbers, spelling, habits["polite"], habits["negations"],
+        habits["between"], habits["joining"], known, stems, sizes, _nearness(literal), _nearness(stems), examples,
     )  # fmt: skip
 
 
@@ -157,6 +167,12 @@ def _means_whole(meaning: str) -> bool:
 def _says_more(meaning: str) -> bool:
     name, _, detail = meaning.partition(".")
     return name in _WORDS and bool(_WORDS[name](detail))
+
+
+def _enough(one: Phrase) -> frozenset[str]:
+    """The words without which there is no match; stems count as words that no language leaves out."""
+    needed = [element for element in one.elements if not element.optional and not element.gap]
+    return frozenset(word for element in needed for word in (*element.words, *(f"{stem}*" for stem in element.stems)))
 
 
 def _vocabulary(tables: Iterable[Phrases]) -> tuple[frozenset[str], frozenset[str]]:

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from gateway.domain.chat.amounts import Amount
 from gateway.domain.chat.grammar import HOWS, REASONS
-from gateway.domain.chat.understanding import Amount, Understood
+from gateway.domain.chat.understanding import Understood
 from gateway.domain.chat.values import Debt, Intent
 from gateway.domain.dates import Reading
 

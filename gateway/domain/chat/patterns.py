@@ -7,6 +7,7 @@ A phrase is words with spaces between them. `word*` is a word with any ending, `
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -17,15 +18,12 @@ _WORD = re.compile(r"[^\s*/()]+\*?")
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """One place of a phrase: the words that fit, the stems that fit. Neither: a gap."""
+    """One place of a phrase: the words that fit, the stems that fit, or a gap."""
 
     words: frozenset[str] = frozenset()
     stems: tuple[str, ...] = ()
     optional: bool = False
-
-    @property
-    def gap(self) -> bool:
-        return not self.words and not self.stems
+    gap: bool = False
 
     def fits(self, word: str) -> bool:
         return word in self.words or (bool(self.stems) and word.startswith(self.stems))
@@ -49,33 +47,41 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
+class Anchored:
+    """A phrase by a word that it cannot be without; `reach` is how far before that word it may begin."""
+
+    phrase: Phrase
+    reach: int
+
+
+@dataclass(frozen=True, slots=True)
 class Phrases:
-    """Phrases, found by the word they begin with."""
+    """Phrases, each found by the word in it that the fewest others have."""
 
     all: tuple[Phrase, ...] = ()
-    by_word: Mapping[str, tuple[Phrase, ...]] = field(default_factory=dict)
-    by_stem: Mapping[str, tuple[Phrase, ...]] = field(default_factory=dict)
+    by_word: Mapping[str, tuple[Anchored, ...]] = field(default_factory=dict)
+    by_stem: Mapping[str, tuple[Anchored, ...]] = field(default_factory=dict)
     stems: tuple[int, ...] = ()
 
     def find(self, words: Sequence[str]) -> list[Match]:
-        """Every phrase wherever it stands; of one phrase at one place, its longest form."""
-        return [
-            Match(phrase.meaning, places)
-            for at, word in enumerate(words)
-            for phrase in self._starting(word)
-            if (places := _places(phrase.elements, words, at, len(words)))
-        ]
+        """Every phrase wherever it stands, each place once."""
+        found: dict[Match, None] = {}
+        for place, word in enumerate(words):
+            for one in self._with(word):
+                for at in range(max(0, place - one.reach), place + 1):
+                    if places := _places(one.phrase.elements, 0, words, at):
+                        found[Match(one.phrase.meaning, places)] = None
+        return list(found)
 
     def whole(self, words: Sequence[str]) -> str | None:
         """What the message means when it is one of these phrases and nothing besides."""
-        if words:
-            for phrase in self._starting(words[0]):
-                places = _places(phrase.elements, words, 0, len(words), to_end=True)
-                if places:
-                    return phrase.meaning
+        for word in words:
+            for one in self._with(word):
+                if _places(one.phrase.elements, 0, words, 0, to_end=True):
+                    return one.phrase.meaning
         return None
 
-    def _starting(self, word: str) -> Iterator[Phrase]:
+    def _with(self, word: str) -> Iterator[Anchored]:
         yield from self.by_word.get(word, ())
         for size in self.stems:
             if size <= len(word):
@@ -101,33 +107,34 @@ def phrases(meaning: str, written: str, folded: str) -> list[Phrase]:
 
 
 def collected(phrases: Sequence[Phrase]) -> Phrases:
-    by_word: dict[str, list[Phrase]] = {}
-    by_stem: dict[str, list[Phrase]] = {}
-    for one in phrases:
-        for element in _openers(one.elements):
-            for word in element.words:
-                by_word.setdefault(word, []).append(one)
-            for stem in element.stems:
-                by_stem.setdefault(stem, []).append(one)
+    """Phrases made ready to be found."""
+    needed = {one: [element for element in one.elements if not element.gap and not element.optional] for one in phrases}
+    common = Counter(word for elements in needed.values() for element in elements for word in _written(element))
+    by_word: dict[str, list[Anchored]] = {}
+    by_stem: dict[str, list[Anchored]] = {}
+    for one, elements in needed.items():
+        anchor = min(elements, key=lambda element: max(common[word] for word in _written(element)))
+        before = one.elements[: one.elements.index(anchor)]
+        anchored = Anchored(one, sum(GAP if element.gap else 1 for element in before))
+        for word in anchor.words:
+            by_word.setdefault(word, []).append(anchored)
+        for stem in anchor.stems:
+            by_stem.setdefault(stem, []).append(anchored)
     return Phrases(
         tuple(phrases),
-        {word: tuple(dict.fromkeys(found)) for word, found in by_word.items()},
-        {stem: tuple(dict.fromkeys(found)) for stem, found in by_stem.items()},
+        {word: tuple(found) for word, found in by_word.items()},
+        {stem: tuple(found) for stem, found in by_stem.items()},
         tuple(sorted({len(stem) for stem in by_stem})),
     )
 
 
-def _openers(elements: Sequence[Element]) -> Iterator[Element]:
-    """What a phrase can begin with."""
-    for element in elements:
-        yield element
-        if not element.optional:
-            return
+def _written(element: Element) -> tuple[str, ...]:
+    return (*element.words, *element.stems)
 
 
 def _element(part: str) -> Element:
     if part == "...":
-        return Element()
+        return Element(gap=True)
     optional = part.startswith("(") and part.endswith(")")
     words = (part[1:-1] if optional else part).split("/")
     if not all(_WORD.fullmatch(word) for word in words):
@@ -142,17 +149,19 @@ def _element(part: str) -> Element:
 
 
 def _places(
-    elements: tuple[Element, ...], words: Sequence[str], at: int, end: int, *, to_end: bool = False
+    elements: tuple[Element, ...], first: int, words: Sequence[str], at: int, *, to_end: bool = False
 ) -> tuple[int, ...] | None:
-    """The places of the words of a phrase that stands at `at`; None when it does not."""
-    if not elements:
-        return () if not to_end or at == end else None
-    first, rest = elements[0], elements[1:]
-    if first.gap:
-        for skip in range(min(GAP, end - at) + 1):
-            if (found := _places(rest, words, at + skip, end, to_end=to_end)) is not None:
+    """The places of the words of a phrase, from its element `first` on, that goes on at `at`; None when it does not."""
+    if first == len(elements):
+        return () if not to_end or at == len(words) else None
+    element = elements[first]
+    if element.gap:
+        for skip in range(min(GAP, len(words) - at) + 1):
+            if (found := _places(elements, first + 1, words, at + skip, to_end=to_end)) is not None:
                 return found
         return None
-    if at < end and first.fits(words[at]) and (found := _places(rest, words, at + 1, end, to_end=to_end)) is not None:
-        return (at, *found)
-    return _places(rest, words, at, end, to_end=to_end) if first.optional else None
+    if at < len(words) and element.fits(words[at]):
+        found = _places(elements, first + 1, words, at + 1, to_end=to_end)
+        if found is not None:
+            return (at, *found)
+    return _places(elements, first + 1, words, at, to_end=to_end) if element.optional else None

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
+from gateway.domain.chat.amounts import Amount
 from gateway.domain.chat.folding import folded
 from gateway.domain.chat.hearing import Heard, button
-from gateway.domain.chat.understanding import Amount
 from gateway.domain.chat.values import ASKED_LIVES, Action, Answer, Choice, Debt, Situation, State, Turn, Who
 from gateway.domain.dates import Calendar
 from gateway.ports.values import MAX_MINOR, Money, decimals

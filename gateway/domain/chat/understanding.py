@@ -5,14 +5,15 @@ It knows nothing of who wrote or what was asked before; dates are read by `gatew
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from gateway.domain.chat.folding import Words, cut
-from gateway.domain.chat.grammar import FORGIVEN, Grammar, deletes
+from gateway.domain.chat.amounts import Amount, amount_in, percent_in, small, value_of
+from gateway.domain.chat.folding import LONGEST, Words, cut
+from gateway.domain.chat.grammar import REPLIES, Grammar
 from gateway.domain.chat.patterns import Match
+from gateway.domain.chat.typos import may_be
 from gateway.domain.chat.values import Intent
 
 # Of several things that a message says, the first of these is answered.
@@ -21,18 +22,8 @@ FIRST = (
     "cancel", "remind", "promise", "status", "language", "pay", "list", "help", "stop", "thanks",
 )  # fmt: skip
 _RANK = {meaning: place for place, meaning in enumerate(FIRST)}
-_LAST = len(FIRST)
-_NUMBER = re.compile(r"\d")
 _TYPOS = 4  # in a message; a text with more of them is not one in this language
-_LONGEST_TYPO = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Amount:
-    """A number of money. No currency was said: it is that of what is owed."""
-
-    value: Decimal
-    currency: str = ""
+_REFERENCE = 40  # characters of a reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,81 +55,74 @@ class Understood:
 def understand(text: str, grammar: Grammar) -> Understood:
     """Reads a text. Never raises; what is past its first thousand characters is not read."""
     read = _spelled(cut(text), grammar)
+    if not read.words and "?" in text[:LONGEST]:
+        read = Words(("?",), frozenset())
     if not read.words:
         return Understood(words=read)
-    if meaning := grammar.whole.whole(read.words):
-        return _whole(meaning, read, grammar)
-    plain = Words(tuple(word for word in read.words if word not in grammar.polite), read.breaks)
-    if plain.words and (meaning := grammar.whole.whole(plain.words)):
-        return _whole(meaning, read, grammar)
+    plain = tuple(word for word in read.words if word not in grammar.polite)
+    if meaning := grammar.whole.whole(read.words) or grammar.whole.whole(plain):
+        if meaning in REPLIES:
+            return Understood(Intent.CHOICE, whole=True, reply=meaning, everything=meaning == "all", words=read)
+        return replace(_said(meaning, read, text, grammar), whole=True)
     read, meaning = _forgiven(read, grammar)
-    understood = _said(meaning, read, grammar)
-    if understood.intent is Intent.NONE:
-        return _bare(understood, plain, grammar)
-    return understood
+    understood = _said(meaning, read, text, grammar)
+    return _bare(understood, plain, grammar) if understood.intent is Intent.NONE else understood
 
 
-def _whole(meaning: str, read: Words, grammar: Grammar) -> Understood:
-    if meaning in ("yes", "no", "off", "all"):
-        return Understood(Intent.CHOICE, whole=True, reply=meaning, everything=meaning == "all", words=read)
-    return replace(_said(meaning, read, grammar), whole=True)
-
-
-def _said(meaning: str, read: Words, grammar: Grammar) -> Understood:
+def _said(meaning: str, read: Words, text: str, grammar: Grammar) -> Understood:
     """What is said besides the meaning."""
     intent, _, detail = meaning.partition(".")
-    used = {
-        place for match in grammar.said.find(read.words) if match.meaning.startswith(intent) for place in match.places
-    }
-    more = {match.meaning: match.places[-1] for match in grammar.words.find(read.words)}
-    named = {name.partition(".")[0]: name.partition(".")[2] for name in reversed(more)}
-    nth = int(named["nth"]) if "nth" in named else _numbered(read, grammar)
+    more = grammar.words.find(read.words)
+    named = {match.meaning.partition(".")[0]: match.meaning.partition(".")[2] for match in reversed(more)}
+    paid = intent == Intent.ALREADY_PAID
     return Understood(
         Intent(intent) if intent else Intent.NONE,
         detail,
         amount=amount_in(read.words, grammar),
-        nth=nth,
-        everything="all" in more,
-        share=_percent(read.words) or (int(named["share"]) if "share" in named else None),
-        parts=_parts(read, grammar),
+        nth=int(named["nth"]) if "nth" in named else _numbered(more, read),
+        everything="all" in named,
+        share=percent_in(read.words) or (int(named["share"]) if "share" in named else None),
+        parts=_parts(more, read, grammar),
         how=named.get("how", ""),
-        reference=_reference(read, grammar) if intent == Intent.ALREADY_PAID else "",
+        reference=_reference(more, read, text) if paid else "",
         days_ago=next((grammar.past[word] for word in read.words if word in grammar.past), None),
-        now="now" in more,
-        rest=" ".join(word for at, word in enumerate(read.words) if at not in used)
-        if intent == Intent.ALREADY_PAID
-        else "",
+        now="now" in named,
+        rest=_rest(intent, read, grammar) if paid else "",
         words=read,
     )
 
 
-def _bare(understood: Understood, plain: Words, grammar: Grammar) -> Understood:
+def _bare(understood: Understood, plain: Sequence[str], grammar: Grammar) -> Understood:
     """A message that is only a number, an amount or a place in a list."""
-    words = plain.words
-    if not words or len(words) > 4:
+    if not 0 < len(plain) <= 4:
         return understood
-    number = value_of(words[0]) if len(words) == 1 else None
-    if number is not None or understood.amount or understood.share or understood.nth is not None:
-        rest = [w for w in words if not _NUMBER.match(w) and w not in grammar.currencies and w not in grammar.numbers]
-        if len(rest) <= 2:
-            return replace(
-                understood, intent=Intent.CHOICE, number=number, whole=not rest or understood.nth is not None
-            )
-    return understood
+    number = value_of(plain[0]) if len(plain) == 1 else None
+    if number is None and not understood.amount and not understood.share and understood.nth is None:
+        return understood
+    known = grammar.currencies.keys() | grammar.numbers.keys()
+    rest = [word for word in plain if not word[0].isdecimal() and word not in known]
+    if len(rest) > 2:
+        return understood
+    return replace(understood, intent=Intent.CHOICE, number=number, whole=not rest or understood.nth is not None)
 
 
-def meanings(read: Words, grammar: Grammar) -> list[Match]:
-    """The phrases of a message that count: neither denied, nor part of a longer one that means something else."""
+def _best(read: Words, grammar: Grammar) -> str:
+    """Of the phrases that count, neither denied nor part of a longer one that means something else, the first in rank."""
     found = [match for match in grammar.said.find(read.words) if not _denied(match, read, grammar)]
-    return [match for match in found if not any(_covers(other, match) for other in found)]
+    found = [match for match in found if not any(_covers(other, match) for other in found)]
+    best = min(found, key=lambda match: (_rank(match.meaning), -len(match.places), match.places), default=None)
+    return best.meaning if best else ""
 
 
 def _covers(longer: Match, match: Match) -> bool:
-    return (
-        longer.meaning != match.meaning
-        and len(longer.places) > len(match.places)
-        and set(match.places) <= set(longer.places)
-    )
+    if longer.meaning == match.meaning or len(longer.places) <= len(match.places):
+        return False
+    return longer.places[0] <= match.places[0] and match.places[-1] <= longer.places[-1]
+
+
+def _rank(meaning: str) -> int:
+    place = _RANK.get(meaning)
+    return place if place is not None else _RANK[meaning.partition(".")[0]]
 
 
 def _denied(match: Match, read: Words, grammar: Grammar) -> bool:
@@ -154,17 +138,6 @@ def _denied(match: Match, read: Words, grammar: Grammar) -> bool:
     return False
 
 
-def _best(read: Words, grammar: Grammar) -> str:
-    found = meanings(read, grammar)
-    best = min(found, key=lambda match: (_rank(match.meaning), -len(match.places), match.places), default=None)
-    return best.meaning if best else ""
-
-
-def _rank(meaning: str) -> int:
-    place = _RANK.get(meaning)
-    return place if place is not None else _RANK.get(meaning.partition(".")[0], _LAST)
-
-
 def _spelled(read: Words, grammar: Grammar) -> Words:
     """Other spellings written out, signs that mean nothing left out."""
     words: list[str] = []
@@ -174,7 +147,7 @@ def _spelled(read: Words, grammar: Grammar) -> Words:
             breaks.add(len(words))
         if word in grammar.spelling:
             words.extend(grammar.spelling[word])
-        elif word.isalnum() or word in grammar.known or word == "%":
+        elif word[0].isalnum() or word in grammar.known or word == "%":
             words.append(word)
     if len(read.words) in read.breaks:
         breaks.add(len(words))
@@ -185,10 +158,8 @@ def _forgiven(read: Words, grammar: Grammar) -> tuple[Words, str]:
     """The message with its typos righted, and what it means. A word that could be righted to two meanings stays as it is."""
     meaning, left = _best(read, grammar), _TYPOS
     for at, word in enumerate(read.words):
-        if not FORGIVEN <= len(word) <= _LONGEST_TYPO or not word.isalpha() or _known(word, grammar):
-            continue
-        candidates = sorted(_righted(word, grammar))
-        if not candidates or left == 0:
+        candidates = may_be(word, grammar) if left else []
+        if not candidates:
             continue
         left -= 1
         tried = [Words((*read.words[:at], one, *read.words[at + 1 :]), read.breaks) for one in candidates]
@@ -198,129 +169,28 @@ def _forgiven(read: Words, grammar: Grammar) -> tuple[Words, str]:
     return read, meaning
 
 
-def _known(word: str, grammar: Grammar) -> bool:
-    return word in grammar.known or any(word[:size] in grammar.stems for size in range(3, len(word) + 1))
+def _parts(more: Sequence[Match], read: Words, grammar: Grammar) -> int | None:
+    """Three instalments, 3 parts."""
+    before = [read.words[match.places[0] - 1] for match in more if match.meaning == "parts" and match.places[0]]
+    return next((count for word in before if (count := small(word, grammar)) is not None and count > 1), None)
 
 
-def _righted(word: str, grammar: Grammar) -> Iterator[str]:
-    """The words of the grammar that are one letter away, and the stems that the word would begin with."""
-    found: set[str] = set()
-    for size in range(FORGIVEN - 1, len(word) + 1):
-        head = word[:size]
-        for shorter in deletes(head):
-            for other in grammar.near.get(shorter, ()):
-                if other not in found and (size == len(word) or other in grammar.stems) and one_off(head, other):
-                    found.add(other)
-    return iter(found)
-
-
-def one_off(word: str, other: str) -> bool:
-    """Whether one letter is wrong, missing, too many, or changed places with its neighbour."""
-    if word == other or abs(len(word) - len(other)) > 1:
-        return word == other
-    head = next((at for at, (a, b) in enumerate(zip(word, other, strict=False)) if a != b), min(len(word), len(other)))
-    one, two = word[head:], other[head:]
-    return one[1:] == two[1:] or one[1:] == two or one == two[1:] or (one[:2] == two[1::-1] and one[2:] == two[2:])
-
-
-def value_of(word: str) -> Decimal | None:
-    """A number as people write it: 1.234,50 and 1,234.50 and 1 234,50; three digits after one sign are thousands."""
-    plain = word.replace(" ", "")
-    if not _NUMBER.match(plain) or len(plain) > 18:
-        return None
-    last = max(plain.rfind("."), plain.rfind(","))
-    if last >= 0 and (len(plain) - last - 1 in (1, 2)):
-        whole, fraction = plain[:last], plain[last + 1 :]
-    else:
-        whole, fraction = plain, ""
-    groups = re.split(r"[.,]", whole)
-    if not all(groups) or any(len(group) != 3 for group in groups[1:]) or (len(groups) > 1 and len(groups[0]) > 3):
-        return None
-    return Decimal(f"{''.join(groups)}.{fraction or 0}")
-
-
-def amount_in(words: Sequence[str], grammar: Grammar) -> Amount | None:
-    """The first number that has a currency before or after it, in digits or in words."""
-    for at, word in enumerate(words):
-        currency = grammar.currencies.get(word)
-        if currency is None:
-            continue
-        if at and (value := value_of(words[at - 1])) is not None:
-            return Amount(value, currency)
-        if (spoken := _spoken(words[:at], grammar)) is not None:
-            return Amount(spoken, currency)
-        if len(word) == 1 and at + 1 < len(words) and (value := value_of(words[at + 1])) is not None:
-            return Amount(value, currency)
-    return None
-
-
-def _spoken(words: Sequence[str], grammar: Grammar) -> Decimal | None:
-    """The number in words at the end of `words`: o sută cincizeci (de), two hundred and fifty."""
-    taken: list[int] = []
-    for word in reversed(words[-8:]):
-        if word in grammar.numbers:
-            taken.append(grammar.numbers[word])
-        elif word not in ("de", "si", "and", "o", "a") or (word in ("o", "a") and not taken):
-            break
-    if not taken:
-        return None
-    total = part = 0
-    for number in reversed(taken):
-        if number in (100, 1000):
-            part = (part or 1) * number
-            if number == 1000:
-                total, part = total + part, 0
-        else:
-            part += number
-    return Decimal(total + part)
-
-
-def _percent(words: Sequence[str]) -> int | None:
-    for at, word in enumerate(words[1:], 1):
-        if word == "%" and words[at - 1].isdecimal() and 0 < int(words[at - 1][:4]) < 100:
-            return int(words[at - 1])
-    return None
-
-
-def _small(word: str, grammar: Grammar) -> int | None:
-    if word.isdecimal() and len(word) <= 2:
-        return int(word)
-    number = grammar.numbers.get(word)
-    return number if number is not None and number <= 20 else None
-
-
-def _parts(read: Words, grammar: Grammar) -> int | None:
-    for match in grammar.words.find(read.words):
-        at = match.places[0]
-        if (
-            match.meaning == "parts"
-            and at
-            and (number := _small(read.words[at - 1], grammar)) is not None
-            and number > 1
-        ):
-            return number
-    return None
-
-
-def _numbered(read: Words, grammar: Grammar) -> int | None:
+def _numbered(more: Sequence[Match], read: Words) -> int | None:
     """Number 2, nr. 2, invoice 2."""
-    for match in grammar.words.find(read.words):
-        at = match.places[-1] + 1
-        if (
-            match.meaning == "number"
-            and at < len(read.words)
-            and read.words[at].isdecimal()
-            and len(read.words[at]) <= 2
-        ):
-            return int(read.words[at]) or None
-    return None
+    after = [read.words[match.places[-1] + 1 :][:1] for match in more if match.meaning == "number"]
+    return next((int(word) or None for words in after for word in words if word.isdecimal() and len(word) <= 2), None)
 
 
-def _reference(read: Words, grammar: Grammar) -> str:
-    """The first word with at least three digits after a word that announces a reference."""
-    for match in grammar.words.find(read.words):
-        if match.meaning == "reference":
-            for word in read.words[match.places[-1] + 1 :][:4]:
-                if sum(map(str.isdecimal, word)) >= 3:
-                    return word
+def _reference(more: Sequence[Match], read: Words, text: str) -> str:
+    """The first word with at least three digits after a word that announces a reference, as it was written."""
+    after = [read.words[match.places[-1] + 1 :][:4] for match in more if match.meaning == "reference"]
+    for word in (word for words in after for word in words):
+        if sum(map(str.isdecimal, word)) >= 3:
+            written = (part.strip(".,;:!?()#") for part in text[:LONGEST].split())
+            return next((part for part in written if word in part), word)[:_REFERENCE]
     return ""
+
+
+def _rest(intent: str, read: Words, grammar: Grammar) -> str:
+    used = {place for match in grammar.said.find(read.words) if match.meaning == intent for place in match.places}
+    return " ".join(word for at, word in enumerate(read.words) if at not in used)

@@ -4,6 +4,7 @@ sends nothing.
 
 from __future__ import annotations
 
+from gateway.rendering.answers import AnswerText
 from gateway.rendering.colours import Palette, palette
 from gateway.rendering.faults import BadTemplates
 from gateway.rendering.gsm7 import septets, to_gsm7
@@ -32,6 +33,7 @@ from gateway.rendering.values import (
 __all__ = [
     "CHANNELS",
     "KINDS",
+    "AnswerText",
     "Asset",
     "BadTemplates",
     "Brand",

@@ -17,10 +17,12 @@ from typing import Any
 from babel import Locale
 from markupsafe import Markup
 
+from gateway.domain.chat import Answer, Grammars
 from gateway.domain.invoices import IconState
 from gateway.ports.channel import Button
 from gateway.ports.values import Money
-from gateway.rendering import catalogues
+from gateway.rendering import catalogues, grammars
+from gateway.rendering.answers import AnswerText, answer_text
 from gateway.rendering.colours import Palette, palette
 from gateway.rendering.compiling import PARTS, Compiler, Voice
 from gateway.rendering.elements import icon_png, icon_svg, pay_button_snippet, status_icon_snippet
@@ -57,6 +59,7 @@ class Renderer:
         root = templates or templates_root()
         faults: list[str] = []
         compiler = Compiler()
+        self.grammars: Grammars = grammars.load(root / "locales", faults)
         self._voices = {"": compiler.voices([root], faults)}
         for biller, folder in (overrides or {}).items():
             own: list[str] = []
@@ -113,6 +116,16 @@ class Renderer:
             text = text if isinstance(context, Reply) else " ".join(text.split())
             return Rendered("", "", to_gsm7(text) if latin else text)
         return Rendered("", "", text, self._buttons(voice, context))
+
+    def answer(
+        self, answer: Answer, *, sms: bool, buttons: int = 0, locale: str, biller: str | None = None
+    ) -> AnswerText:
+        """What a conversation says back, in the answer's own language where it has one.
+
+        `sms`: one segment of GSM 7-bit text with numbered choices. Else up to `buttons` buttons, the links first; without buttons
+        (email) links and numbered choices are lines of the text.
+        """
+        return answer_text(self._voice(biller, answer.locale or locale), answer, sms=sms, buttons=buttons)
 
     def page(self, name: str, context: PageContext, locale: str, *, biller: str | None = None) -> str:
         """A page as HTML; `name` is one of PAGES. Raises TypeError when the context is not that of the page."""

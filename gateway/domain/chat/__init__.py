@@ -3,6 +3,10 @@
 Pure: no I/O, no clock, no SQL. `gateway.services.chat` reads the situation, carries out the actions and sends the answer.
 """
 
+from gateway.domain.chat import answers
+from gateway.domain.chat.deciding import decide
+from gateway.domain.chat.grammar import Grammar, Grammars
+from gateway.domain.chat.mentions import mentions
 from gateway.domain.chat.values import (
     Action,
     AlreadyPaid,
@@ -10,11 +14,15 @@ from gateway.domain.chat.values import (
     Cancel,
     Choice,
     Chosen,
+    CodeGiven,
     Debt,
     Dispute,
+    FactorGiven,
     Found,
     Intent,
     Language,
+    Link,
+    Mentions,
     Person,
     Plan,
     Policy,
@@ -35,11 +43,17 @@ __all__ = [
     "Cancel",
     "Choice",
     "Chosen",
+    "CodeGiven",
     "Debt",
     "Dispute",
+    "FactorGiven",
     "Found",
+    "Grammar",
+    "Grammars",
     "Intent",
     "Language",
+    "Link",
+    "Mentions",
     "Person",
     "Plan",
     "Policy",
@@ -51,4 +65,7 @@ __all__ = [
     "Stop",
     "Turn",
     "Who",
+    "answers",
+    "decide",
+    "mentions",
 ]

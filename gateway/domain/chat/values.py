@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -88,18 +89,23 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of the answers that were offered: what it says, and what comes back when it is pressed."""
+    """One of the answers that were offered: `label` is a text of the catalogue by its name (`choice.<label>`), filled with
+    `values`; `data` is what comes back when it is pressed, at most 64 bytes.
+    """
 
     label: str
     data: str
+    values: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What the conversation waits for: `asked` names the question, `data` what it needs to be answered.
+    """What the conversation waits for: `asked` names the question, `data` what each kind of answer to it leads to.
 
-    Old questions lapse: an answer after `until` is read as if nothing had been asked. `misses` counts messages not understood
-    one after another.
+    `data` is plain (it is kept as JSON). Its values are what a button would bring: `options` (a list, by number), `yes`, `no`,
+    `all`, and with a `{}` to be filled `day`, `hour`, `amount`, `how`; `then` is a text to be read again.
+    Old questions lapse: an answer after `until` is read as if nothing had been asked. `misses` counts messages not understood one
+    after another.
     """
 
     asked: str = ""
@@ -110,7 +116,9 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a link or a pay code in the message turned out to be. `ours`: it is this biller's, and about this payer."""
+    """What a link or a pay code in the message turned out to be; `text` is that of `Mentions`. `ours`: it is this biller's,
+    on this biller's own host, and about this payer. A likely code whose check digit is wrong is no code, and is left out.
+    """
 
     text: str
     ours: bool
@@ -140,6 +148,28 @@ class Situation:
     found: Sequence[Found] = ()
     languages: Sequence[str] = ("ro", "en")
     stopped: bool = False
+    forwarded: bool = False  # the channel says that somebody else wrote it first
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An address in a message that looks like one of a pay page: `url` as it was written, its host in lower case, its token."""
+
+    url: str
+    host: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mentions:
+    """What a message names that has to be looked up before it is answered.
+
+    `codes` are likely pay codes, as `XXXX-XXXX` and in capitals, at most three; `others` are addresses that cannot be ours.
+    """
+
+    links: Sequence[Link] = ()
+    codes: Sequence[str] = ()
+    others: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,12 +195,16 @@ class Promise:
 
 @dataclass(frozen=True, slots=True)
 class AlreadyPaid:
-    """The payer says that it is paid: `how` is a word of the grammar (bank, cash, card, post, other) or empty."""
+    """The payer says that it is paid: `how` is a word of the grammar (bank, cash, card, post, other) or empty.
+
+    `more`: it adds to what the payer said just before, and is no claim of its own.
+    """
 
     invoice_ids: Sequence[int]
     how: str = ""
     on: date | None = None
     reference: str = ""
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,17 +255,59 @@ class Chosen:
     payer_id: int
 
 
-Action = Remind | Cancel | Promise | AlreadyPaid | Dispute | Plan | Stop | Start | Language | Person | Chosen
+@dataclass(frozen=True, slots=True)
+class CodeGiven:
+    """A pay code was typed, as `XXXX-XXXX`. It is looked up, and the turn becomes `code_right` or `code_wrong`."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class FactorGiven:
+    """An answer to the second factor: the digits that were written, and the amount they may be.
+
+    It is checked, and the turn becomes `factor_right` or `factor_wrong`. `kept` is what `code_right` was given to keep.
+    """
+
+    digits: str
+    amount: Decimal | None
+    kept: str
+
+
+Action = (
+    Remind
+    | Cancel
+    | Promise
+    | AlreadyPaid
+    | Dispute
+    | Plan
+    | Stop
+    | Start
+    | Language
+    | Person
+    | Chosen
+    | CodeGiven
+    | FactorGiven
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is said back: a text of the catalogue by its `name`, filled with `values` (money, dates, instants, words)."""
+    """What is said back: a text of the catalogue by its `name` (`answer.<name>`), filled with `values` (money, dates, instants, words).
+
+    `items` is a list within it, `pay` is whose pay link goes with it, `pay_url` a link without a debt (a right pay code), and
+    `site` what
+    stands for links where the biller wants none; `locale` the language it is said in where that is another than the conversation's.
+    """
 
     name: str
     values: Mapping[str, Any] = field(default_factory=dict)
     choices: Sequence[Choice] = ()
-    pay: Sequence[Debt] = ()  # whose pay links go with it
+    items: Sequence[Debt] = ()
+    pay: Sequence[Debt] = ()
+    pay_url: str = ""
+    site: str = ""
+    locale: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

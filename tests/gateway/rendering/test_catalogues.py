@@ -57,7 +57,7 @@ def test_ours_are_complete(language: str) -> None:
 def test_romanian_is_not_english() -> None:
     same = {message.id for message in catalogue("ro") if message.id and message.string == message.id}
 
-    assert same == {"EEEE, d MMM y", "Total"}
+    assert same == {"EEEE, d MMM y", "EEEE, d MMM", "EEE, d MMM", "Total"}
 
 
 def test_no_cedilla_in_romanian() -> None:

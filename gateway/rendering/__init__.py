@@ -14,6 +14,7 @@ from gateway.rendering.sources import Asset, templates_root
 from gateway.rendering.values import (
     Brand,
     Card,
+    EnterCode,
     HandOver,
     InvoiceIssued,
     Line,
@@ -36,6 +37,7 @@ __all__ = [
     "BadTemplates",
     "Brand",
     "Card",
+    "EnterCode",
     "HandOver",
     "InvoiceIssued",
     "Line",

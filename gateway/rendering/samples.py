@@ -98,8 +98,9 @@ def link_free(message: MessageContext, *, site: str = "acme.example", reference:
     """The same message on a channel where links are not sent."""
     if isinstance(message, Reply):
         return message
-    words = {"pay_code": "7K3QM-2PXWD", "pay_site": site, "payment_reference": reference}
-    free = replace(message, pay_url="", link_free=True, **words)
+    free = replace(
+        message, pay_url="", link_free=True, pay_code="7K3QM-2PXWD", pay_site=site, payment_reference=reference
+    )
     if isinstance(free, PaymentFailed):
         return free
     free = replace(free, document_url=None)

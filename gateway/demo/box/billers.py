@@ -1,4 +1,4 @@
-"""The two billers of the box: who they are, how they look, what they bill for, and their tables as a file would hold them."""
+"""The two billers of the box (the second sends no links by SMS): who they are, how they look, what they bill for, and their tables as a file would hold them."""
 
 from __future__ import annotations
 
@@ -41,6 +41,7 @@ class DemoBiller:
     largest: int
     subject: Mapping[str, str]
     rows: Sequence[Row]
+    link_free: Sequence[str] = ()  # channels whose messages carry no link
 
     @property
     def email(self) -> str:
@@ -96,6 +97,7 @@ CIRESARII = DemoBiller(
         Row("Lunch and snacks", "Prânz și gustări", Fraction(16, 100)),
         Row("Swimming club", "Clubul de înot", Fraction(6, 100)),
     ),
+    link_free=("sms",),
 )
 BILLERS = (LUMINIS, CIRESARII)
 
@@ -111,11 +113,20 @@ class Addresses:
     chat_url: str
     bank_url: str
     push_url: str
+    pay_site: str
     secrets: Mapping[str, str]
 
 
 def tables(biller: DemoBiller, at: Addresses) -> dict[str, Any]:
     """The biller's file, as TOML would read it."""
+    made = _tables(biller, at)
+    for name in biller.link_free:
+        made["channels"][name]["link_free"] = True
+        made["delivery"]["pay_site"] = at.pay_site
+    return made
+
+
+def _tables(biller: DemoBiller, at: Addresses) -> dict[str, Any]:
     return {
         "biller": {
             "slug": biller.slug,

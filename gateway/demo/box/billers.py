@@ -1,4 +1,7 @@
-"""The two billers of the box (the second sends no links by SMS): who they are, how they look, what they bill for, and their tables as a file would hold them."""
+"""The two billers of the box: who they are, how they look, what they bill for, and their tables as a file would hold them.
+
+The second sends no links by SMS: there a pay code is typed.
+"""
 
 from __future__ import annotations
 

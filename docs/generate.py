@@ -55,6 +55,10 @@ def settings() -> str:
             parts.append(f'## `[{kind}.<name>]` with `adapter = "{name}"`\n')
             if kind == "providers":
                 parts.append("Also `methods` (of those it has) and `poll` (a duration or a ladder).\n")
+            else:
+                parts.append(
+                    "Also `link_free`: its messages carry no link, but pay code, `delivery.pay_site` and bank reference.\n"
+                )
             rows = [
                 _row(f.name, _hint(plugin.settings, f.name), _default(f), f.metadata.get("doc", ""))
                 for f in dataclasses.fields(plugin.settings)

@@ -22,6 +22,7 @@ from gateway.api.health import Metrics
 from gateway.clock import Clock, SystemClock
 from gateway.config import Config
 from gateway.config.server import Listen
+from gateway.domain.paycodes import PayCodes
 from gateway.guard import AddressPolicy
 from gateway.outbound import OutboundClient, PushClient
 from gateway.registry import Registry
@@ -80,6 +81,7 @@ async def open_context(
             unsubscribes=TokenSigner([derive(key, "tokens") for key in ring], "unsubscribe"),
             starts=TokenSigner([derive(key, "tokens") for key in ring], "start"),
             checkouts=TokenSigner([derive(key, "tokens") for key in ring], "checkout"),
+            pay_codes=PayCodes([derive(key, "pay codes") for key in ring]),
             renderer=renderer or make_renderer(config),
             directory=directory,
             push_client=push_client,

@@ -127,6 +127,17 @@ class Invoice(Answer):
     payer: PayerShown
     metadata: dict[str, str]
     pay_url: Annotated[str, Field(json_schema_extra={"format": "uri"})]
+    pay_code: Annotated[
+        str,
+        Field(
+            pattern="^[0-9A-HJKMNP-TV-Z]{5}-[0-9A-HJKMNP-TV-Z]{5}$",
+            description="Print it on the invoice. Who types it at `/c` or to your number, with a proof, gets the link.",
+            examples=["HJ41Y-Q026X"],
+        ),
+    ]
+    payment_reference: Annotated[
+        str, Field(pattern="^RF[0-9]{3,20}$", description="ISO 11649: for a bank transfer.", examples=["RF541234"])
+    ]
     icon_url: Pictures
     qr_url: Pictures
     html: Snippets

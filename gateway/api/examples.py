@@ -61,6 +61,8 @@ ISSUED: Json = {
     },
     "metadata": {},
     "pay_url": _LINK,
+    "pay_code": "HJ41Y-Q026X",
+    "payment_reference": "RF65260",
     "icon_url": {"svg": f"{_LINK}/icon.svg", "png": f"{_LINK}/icon.png"},
     "qr_url": {"svg": f"{_LINK}/qr.svg", "png": f"{_LINK}/qr.png"},
     "html": {

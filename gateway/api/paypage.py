@@ -1,4 +1,4 @@
-"""What payers open: the pay page, its icon and QR, its live stream, and the unsubscribe page.
+"""What payers open: the pay page, its icon and QR, its live stream, where a pay code is typed, and the unsubscribe page.
 
 A GET changes nothing: previews, scanners and mail proxies open links before people do. A wrong, a revoked and a guessed link get the
 same answer, and an address that guesses is slowed down.
@@ -17,11 +17,11 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from gateway.api.middleware import receiving
-from gateway.api.ratelimit import AddressLimiter, Network, Rate, client_address
+from gateway.api.ratelimit import AddressLimiter, Network, Rate, client_address, subscriber
 from gateway.domain.payments import WATCHED_POLL_S
-from gateway.rendering import Card, PageContext, UnknownLink, Unsubscribe
+from gateway.rendering import Card, EnterCode, PageContext, UnknownLink, Unsubscribe
 from gateway.rendering.elements import qr_png, qr_svg
-from gateway.services import attempts, contexts, invoices, receipts
+from gateway.services import attempts, bindings, contexts, invoices, pay_codes, receipts
 from gateway.services.context import Context
 from gateway.services.directory import Biller
 from gateway.services.errors import Conflict, NotFound, Unavailable
@@ -70,6 +70,8 @@ class PayPages:
             web.get("/p/{token}/icon.{form:svg|png}", self.icon),
             web.get("/p/{token}/qr.{form:svg|png}", self.qr),
             web.post("/p/{token}/chats/{channel}", self.chat),
+            web.get("/c", self.code_page),
+            web.post("/c", self.code),
             web.get("/u/{token}", self.unsubscribe_page),
             web.post("/u/{token}", self.unsubscribe),
             web.get("/brand/{biller}/logo", self.logo),
@@ -178,10 +180,25 @@ class PayPages:
         name = request.match_info["channel"]
         channels = self.ctx.directory.channels_of(found.invoice.biller_id)
         account = next((account for account in channels if account.short == name and account.plugin.opens_chats), None)
-        url = await receipts.start_url(self.ctx, account, found.invoice.id) if account else None
+        url = await bindings.start_url(self.ctx, account, found.invoice.id) if account else None
         if url is None:
             return self._unknown(request)
         return web.Response(status=303, headers=_HEADERS | {"Location": url})
+
+    async def code_page(self, request: web.Request) -> web.StreamResponse:
+        """Where a pay code is typed: nobody's brand, and nothing about anybody."""
+        return self._code(EnterCode(), self._language(request, "ro"))
+
+    async def code(self, request: web.Request) -> web.StreamResponse:
+        """Takes who proves to hold an invoice to its page. All else gets one answer, however it is wrong."""
+        async with receiving(self.timeout_s):
+            form = await request.post()
+        code, proof, lang = (str(form.get(name, ""))[:100] for name in ("code", "proof", "lang"))
+        locale = self.ctx.renderer.language(lang, self._language(request, "ro"))
+        path = await pay_codes.pay_path(self.ctx, f"web:{subscriber(self._address(request))}", code, proof)
+        if path is None:
+            return self._code(EnterCode(code=code, refused=True), locale, 422)
+        return web.Response(status=303, headers=_HEADERS | {"Location": f"{path}?lang={locale}"})
 
     async def unsubscribe_page(self, request: web.Request) -> web.StreamResponse:
         """Opening it changes nothing; its button does (RFC 8058)."""
@@ -238,7 +255,7 @@ class PayPages:
 
     async def _find(self, request: web.Request) -> View | None:
         """The link's invoice. A miss costs the address; an address that has missed too often is told to wait."""
-        address = client_address(request.remote, request.headers.get("X-Forwarded-For"), self.trusted)
+        address = self._address(request)
         now = asyncio.get_running_loop().time()
         wait_s = self.guesses.wait_s(address, now)
         if wait_s:
@@ -248,6 +265,12 @@ class PayPages:
         except NotFound:
             self.guesses.failed(address, now)
             return None
+
+    def _address(self, request: web.Request) -> str:
+        return client_address(request.remote, request.headers.get("X-Forwarded-For"), self.trusted)
+
+    def _code(self, context: EnterCode, locale: str, status: int = 200) -> web.Response:
+        return self._html(self.ctx.renderer.page("code", context, locale), self._policy(context), status)
 
     def _unknown(self, request: web.Request) -> web.Response:
         context = UnknownLink()

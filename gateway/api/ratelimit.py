@@ -78,17 +78,17 @@ class AddressLimiter:
 
     def wait_s(self, address: str, now: float) -> float:
         """Seconds until `address` may try again; 0.0 when it may now."""
-        bucket = self._buckets.get(_subscriber(address))
+        bucket = self._buckets.get(subscriber(address))
         return bucket.wait(now) if bucket else 0.0
 
     def failed(self, address: str, now: float) -> None:
         """Counts one wrong guess."""
-        subscriber = _subscriber(address)
-        bucket = self._buckets.get(subscriber)
+        who = subscriber(address)
+        bucket = self._buckets.get(who)
         if bucket is None:
-            bucket = self._buckets[subscriber] = self._rate.bucket()
+            bucket = self._buckets[who] = self._rate.bucket()
         bucket.take(now)
-        self._buckets.move_to_end(subscriber)
+        self._buckets.move_to_end(who)
         if len(self._buckets) > self._capacity:
             self._buckets.popitem(last=False)
 
@@ -115,7 +115,8 @@ def _inside(address: str, networks: Sequence[Network]) -> bool:
     return any(parsed in network for network in networks)
 
 
-def _subscriber(address: str) -> str:
+def subscriber(address: str) -> str:
+    """Who is counted as one: an IPv4 address, or the /64 of an IPv6 one."""
     if ":" not in address:
         return address
     try:

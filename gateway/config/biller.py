@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import phonenumbers
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
@@ -42,6 +43,9 @@ LOGO_BYTES = 24_576  # a pay page weighs less than 50 KB, and the logo is inside
 _MEDIA_TYPES = {".svg": "image/svg+xml", ".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp"}
 _SLUG = re.compile(r"[a-z][a-z0-9-]{0,30}", re.ASCII)
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}", re.ASCII)
+SITE_LENGTH = 24
+_HOST_PART = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+_SITE = re.compile(rf"{_HOST_PART}(?:\.{_HOST_PART})*(?::[0-9]{{1,5}})?(?:/[A-Za-z0-9._~/-]*)?", re.ASCII)
 
 
 def _region(code: str) -> str:
@@ -138,11 +142,25 @@ class DeliveryStep(Section):
     wait_s: Wait = Field(default=600, alias="wait")
 
 
+def _site(text: str) -> str:
+    """A host and perhaps a path, as a person types them."""
+    if not _SITE.fullmatch(text):
+        raise ValueError('is written as people type it: "acme.ro" or "acme.ro/plata", without https://')
+    if len(text) > SITE_LENGTH:
+        raise ValueError(f"is longer than {SITE_LENGTH} characters, and would not fit an SMS")
+    return text
+
+
 class DeliveryPolicy(Section):
-    """The channels of an invoice, in order of preference; `receipt`: thank the payer where they paid."""
+    """The channels of an invoice, in order of preference; `receipt`: thank the payer where they paid.
+
+    `pay_site` is where payers type their pay code, as messages without links name it; without it, the host of `biller.website`.
+    It leads to `/c` on Achit's public address, or has a form of its own that posts there.
+    """
 
     channels: Annotated[tuple[DeliveryStep, ...], AS_TUPLE] = ()
     receipt: bool = True
+    pay_site: Annotated[str, AfterValidator(_site)] | None = None
 
 
 class PaymentPolicy(Section):
@@ -165,6 +183,14 @@ class Biller(Section):
     @property
     def slug(self) -> str:
         return self.biller.slug
+
+    @property
+    def pay_site(self) -> str:
+        """Where payers type their pay code, without a scheme; empty when the biller has said nothing of it."""
+        if self.delivery.pay_site is not None:
+            return self.delivery.pay_site
+        host = urlsplit(self.biller.website or "").hostname or ""
+        return host.removeprefix("www.")
 
 
 def _event(name: str) -> str:
@@ -246,7 +272,21 @@ def biller_from(values: Mapping[str, Any], plugins: Plugins, *, where: Place, fi
     if faults:
         raise ConfigError(faults)
     biller = Biller(**{name: getattr(read, name) for name in Biller.model_fields})
+    if faults := [*_site_faults(biller, channels, file)]:
+        raise ConfigError(faults)
     return BillerConfig(biller, channels, providers, read.push)
+
+
+def _site_faults(biller: Biller, channels: Iterable[Account], file: str) -> Iterator[Fault]:
+    """Messages without links name a site, and it fits an SMS."""
+    without = [account.name for account in channels if account.link_free]
+    if without and not 0 < len(biller.pay_site) <= SITE_LENGTH:
+        what = (
+            "is needed"
+            if not biller.pay_site
+            else f"is needed, as the host of biller.website is longer than {SITE_LENGTH}"
+        )
+        yield Fault(f"{file}: delivery.pay_site", f"{what}: link_free messages ({', '.join(without)}) name it")
 
 
 def _plan_faults(values: Mapping[str, Any], file: str) -> Iterator[Fault]:

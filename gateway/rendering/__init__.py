@@ -15,6 +15,7 @@ from gateway.rendering.sources import Asset, templates_root
 from gateway.rendering.values import (
     Brand,
     Card,
+    EnterCode,
     HandOver,
     InvoiceIssued,
     Line,
@@ -38,6 +39,7 @@ __all__ = [
     "BadTemplates",
     "Brand",
     "Card",
+    "EnterCode",
     "HandOver",
     "InvoiceIssued",
     "Line",

@@ -30,7 +30,7 @@ def invoice_markup(context: MessageContext) -> dict[str, Any]:
         "@context": "https://schema.org",
         "@type": "Invoice",
         "identifier": context.number,
-        "url": context.pay_url,
+        **({"url": context.pay_url} if context.pay_url else {}),
         "provider": _organization(context.brand),
         **described,
     }

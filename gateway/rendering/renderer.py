@@ -195,7 +195,7 @@ class Renderer:
         """What a chat shows under a message. The link is in the button; the text does not repeat it."""
         amount, document = _to_pay(context), getattr(context, "document_url", None)
         buttons = []
-        if amount is not None:
+        if amount is not None and not getattr(context, "link_free", False):
             label = voice.label("retry" if isinstance(context, PaymentFailed) else "pay", "button")
             buttons.append(
                 Button(label % {"amount": voice.formats.money(amount)}, url=getattr(context, "pay_url", None))

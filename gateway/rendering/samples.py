@@ -13,6 +13,7 @@ from gateway.ports.values import MAX_MINOR, Money
 from gateway.rendering.values import (
     Brand,
     Card,
+    EnterCode,
     HandOver,
     InvoiceIssued,
     Line,
@@ -93,24 +94,42 @@ def sample_message(kind: str) -> MessageContext:
     return everyday[kind]
 
 
+def link_free(message: MessageContext, *, site: str = "acme.example", reference: str = "RF54 1234") -> MessageContext:
+    """The same message on a channel where links are not sent."""
+    if isinstance(message, Reply):
+        return message
+    free = replace(
+        message, pay_url="", link_free=True, pay_code="7K3QM-2PXWD", pay_site=site, payment_reference=reference
+    )
+    if isinstance(free, PaymentFailed):
+        return free
+    free = replace(free, document_url=None)
+    return replace(free, qr_url=None, chats=()) if isinstance(free, InvoiceIssued) else free
+
+
 def longest_messages(kind: str) -> tuple[MessageContext, ...]:
-    """The messages of `kind` that are longest as an SMS: name, number, date, link, and the greatest amount of each
-    number of decimals.
+    """The messages of `kind` that are longest as an SMS: name, number, date, link or what stands for it, and the greatest
+    amount of each number of decimals.
     """
     brand = replace(BRAND, name="Întreprinderea Națională de Apă și Canalizare")
     number = "SERIE-LUNGĂ/2026-000000123456"
     page = f"https://{'h' * 30}/p/{_TOKEN}"
     day = date(2026, 9, 30)
     amounts = [Money(MAX_MINOR, currency) for currency in ("RON", "EUR", "JPY", "KWD")]
-    if kind == "invoice_issued":
-        return tuple(InvoiceIssued(brand, number, amount, day, page, page) for amount in amounts)
-    if kind == "reply":
-        return ()  # it comes in its own words, which are measured where they are made
-    if kind == "payment_failed":
-        return tuple(PaymentFailed(brand, number, amount, day, page, page) for amount in amounts)
     nothing = [Money(0, amount.currency) for amount in amounts]
-    pairs = [*zip(amounts, nothing, strict=True), *zip(amounts, amounts, strict=True)]
-    return tuple(PaymentReceived(brand, number, received, rest, day, page, page) for received, rest in pairs)
+    longest: list[MessageContext] = []
+    if kind == "invoice_issued":
+        longest += [InvoiceIssued(brand, number, amount, day, page, page) for amount in amounts]
+    elif kind == "payment_failed":
+        longest += [PaymentFailed(brand, number, amount, day, page, page) for amount in amounts]
+    elif kind == "payment_received":
+        pairs = [*zip(amounts, nothing, strict=True), *zip(amounts, amounts, strict=True)]
+        longest += [PaymentReceived(brand, number, received, rest, day, page, page) for received, rest in pairs]
+    site, reference = (
+        "s" * 24,
+        f"RF{10**15 - 1}",
+    )  # as long as they can be: config.biller.SITE_LENGTH, an id that fits a link
+    return (*longest, *(link_free(message, site=site, reference=reference) for message in longest))
 
 
 def sample_page(name: str, state: IconState = IconState.OPEN) -> PageContext:
@@ -143,5 +162,6 @@ def sample_page(name: str, state: IconState = IconState.OPEN) -> PageContext:
         "unknown": UnknownLink(path),
         "card": Card(BRAND, _HOST + path, None),
         "unsubscribe": Unsubscribe(BRAND, f"/u/{_TOKEN}"),
+        "code": EnterCode(),
     }
     return pages[name]

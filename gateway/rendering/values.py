@@ -1,5 +1,8 @@
 """What templates are given: one frozen context a message kind and a page. Values only; nothing here formats or
 reads.
+
+A message that asks for money is `link_free` where its biller wants that on its channel: `pay_url` and the other links are
+then empty, so that no template can show them, and `pay_code`, `pay_site` and `payment_reference` say how to pay.
 """
 
 from __future__ import annotations
@@ -43,7 +46,8 @@ class Line:
 @dataclass(frozen=True, slots=True)
 class InvoiceIssued:
     """There is something to pay. `amount` is what is asked for now; `payer_name` is how the payer is greeted, or
-    empty. `withdrawn`: it is not asked for any more; the text of a chat's message, which is edited, says so.
+    empty. `withdrawn`: it is not asked for any more; the text of a chat's message, which is edited, says so. `chats` are
+    channels that the payer can bind from the pay page.
     """
 
     brand: Brand
@@ -60,6 +64,11 @@ class InvoiceIssued:
     qr_url: str | None = None
     unsubscribe_url: str | None = None
     withdrawn: bool = False
+    chats: Sequence[str] = ()
+    link_free: bool = False
+    pay_code: str = ""
+    pay_site: str = ""
+    payment_reference: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +87,10 @@ class PaymentReceived:
     reference: str = ""
     document_url: str | None = None
     unsubscribe_url: str | None = None
+    link_free: bool = False
+    pay_code: str = ""
+    pay_site: str = ""
+    payment_reference: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +109,10 @@ class PaymentFailed:
     reason: str = ""
     method: str = ""
     unsubscribe_url: str | None = None
+    link_free: bool = False
+    pay_code: str = ""
+    pay_site: str = ""
+    payment_reference: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +208,17 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
+class EnterCode:
+    """Where a payer types a pay code and a proof. `refused`: what was typed did not fit, or too much was tried; it does not
+    say which. `code` is what was typed.
+    """
+
+    path: str = "/c"
+    code: str = ""
+    refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Unsubscribe:
     """The page behind an unsubscribe link: opening it changes nothing, its button does. `path` takes the POST."""
 
@@ -199,7 +227,7 @@ class Unsubscribe:
     done: bool = False
 
 
-PageContext = PayPage | HandOver | UnknownLink | Card | Unsubscribe
+PageContext = PayPage | HandOver | UnknownLink | Card | Unsubscribe | EnterCode
 
 PAGES: Mapping[str, type[PageContext]] = {
     "invoice": PayPage,
@@ -207,6 +235,7 @@ PAGES: Mapping[str, type[PageContext]] = {
     "unknown": UnknownLink,
     "card": Card,
     "unsubscribe": Unsubscribe,
+    "code": EnterCode,
 }
 
 

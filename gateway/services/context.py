@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.clock import Clock
+from gateway.domain.paycodes import PayCodes
 from gateway.outbound import PushClient
 from gateway.rendering import Renderer
 from gateway.services.directory import Directory
@@ -28,6 +29,7 @@ class Context:
     unsubscribes: TokenSigner
     starts: TokenSigner
     checkouts: TokenSigner
+    pay_codes: PayCodes
     renderer: Renderer
     directory: Directory
     push_client: PushClient

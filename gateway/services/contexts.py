@@ -9,6 +9,7 @@ from typing import Any, cast
 from gateway.domain.deliveries import Delivery, MessageKind
 from gateway.domain.invoices import IconState, Invoice, InvoiceStatus, icon_state
 from gateway.domain.payments import Attempt, AttemptStatus
+from gateway.domain.references import reference, spaced
 from gateway.ports.channel import OpensChats
 from gateway.ports.values import Money
 from gateway.rendering import Brand, InvoiceIssued, Line, MessageContext, PaymentFailed, PaymentReceived, PayPage, Reply
@@ -49,16 +50,20 @@ def message(ctx: Context, biller: Biller, views: Sequence[View], delivery: Deliv
         return Reply(brand(ctx, biller), str((delivery.about or {})["text"]), unsubscribe_url)
     view = views[0]
     invoice = view.invoice
-    pay_url = ctx.pay_url(invoice.id, invoice.link_version)
+    account = ctx.directory.channel(delivery.account_id)
+    free = account is not None and account.link_free
+    page = ctx.pay_url(invoice.id, invoice.link_version)
     who: dict[str, Any] = {
         "brand": brand(ctx, biller),
         "number": invoice.number,
-        "pay_url": pay_url,
-        "icon_url": f"{pay_url}/icon.png",
+        "pay_url": "" if free else page,
+        "icon_url": f"{page}/icon.png",  # a picture, which leads nowhere
         "payer_name": first_name(view.payer),
         "unsubscribe_url": unsubscribe_url,
+        **without_links(ctx, biller, invoice, free),
     }
     details = invoice.details
+    document_url = None if free else details.get("document_url")
     if delivery.kind is MessageKind.INVOICE_ISSUED:
         return InvoiceIssued(
             **who,
@@ -67,9 +72,10 @@ def message(ctx: Context, biller: Biller, views: Sequence[View], delivery: Deliv
             issued_on=invoice.issued_on,
             description=details.get("description") or "",
             lines=lines(invoice),
-            document_url=details.get("document_url"),
-            qr_url=f"{pay_url}/qr.png",
+            document_url=document_url,
+            qr_url=None if free else f"{page}/qr.png",
             withdrawn=invoice.status is InvoiceStatus.VOID,
+            chats=() if free or not invoice.payable else chats(ctx, view),
         )
     last = last_paid(view)
     if delivery.kind is MessageKind.PAYMENT_FAILED:
@@ -91,8 +97,18 @@ def message(ctx: Context, biller: Biller, views: Sequence[View], delivery: Deliv
         received_on=(newest.received_on if newest and newest.received_on else at.astimezone(biller.zone).date()),
         method=last.method if last and newest and newest.attempt_id == last.id else "",
         reference=(newest.reference or "") if newest else "",
-        document_url=details.get("document_url"),
+        document_url=document_url,
     )
+
+
+def without_links(ctx: Context, biller: Biller, invoice: Invoice, free: bool) -> dict[str, Any]:
+    """How an invoice is paid by who is sent no link; empty words where links are sent."""
+    return {
+        "link_free": free,
+        "pay_code": ctx.pay_codes.issue(invoice.id) if free else "",
+        "pay_site": biller.settings.pay_site if free else "",
+        "payment_reference": spaced(reference(invoice.id)) if free else "",
+    }
 
 
 def lines(invoice: Invoice) -> list[Line]:

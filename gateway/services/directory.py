@@ -68,6 +68,11 @@ class ChannelAccount:
         return self.row.name.partition(".")[2]
 
     @property
+    def link_free(self) -> bool:
+        """Whether its messages carry no link, but pay code, site and bank reference."""
+        return bool(self.row.options.get("link_free"))
+
+    @property
     def destination(self) -> str:
         return f"channel:{self.row.id}"
 

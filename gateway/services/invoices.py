@@ -16,7 +16,7 @@ from gateway.domain.events import EventType, NewEvent
 from gateway.domain.invoices import Invoice, InvoiceStatus, differences, status_after
 from gateway.domain.payments import Attempt, shown
 from gateway.ports.values import Money
-from gateway.services import closing, plans
+from gateway.services import bindings, closing, plans
 from gateway.services.context import Context
 from gateway.services.directory import Biller
 from gateway.services.errors import Conflict, Invalid, NotFound
@@ -126,7 +126,7 @@ def _issue(
     existing = invoices.by_number(conn, biller.id, draft.number)
     if existing is not None:
         return existing
-    payer = invoices.upsert_payer(conn, biller.id, draft.payer, now)
+    payer = bindings.recheck(conn, ctx, invoices.upsert_payer(conn, biller.id, draft.payer, now), now)
     invoice_id = invoices.insert(conn, row | {"payer_id": payer.id})
     if invoice_id is None:  # another process was faster
         raced = invoices.by_number(conn, biller.id, draft.number)

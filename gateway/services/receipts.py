@@ -1,4 +1,4 @@
-"""What channels report and payers write: receipts, STOP, chats bound by a single-use link.
+"""What channels report and payers write: receipts, STOP, what binds a chat.
 
 Each event goes into the inbox and takes effect in one transaction; a doubled webhook changes nothing.
 """
@@ -7,24 +7,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 import sqlalchemy as sa
 
-from gateway.domain.deliveries import FORWARD, DeliveryState, MessageKind, Step
+from gateway.domain.deliveries import FORWARD, DeliveryState
 from gateway.domain.events import EventType, NewEvent
-from gateway.ports.channel import DeliveryStatus, DeliveryUpdate, InboundMessage, OpensChats
+from gateway.ports.channel import DeliveryStatus, DeliveryUpdate, InboundMessage
 from gateway.ports.native import CheckoutQuery
 from gateway.ports.provider import PaymentUpdate
 from gateway.ports.values import WebhookRequest
-from gateway.services import messaging, native_payments, plans
+from gateway.services import bindings, messaging, native_payments, plans
 from gateway.services.attempts import APPLY_INBOX
 from gateway.services.context import Context
 from gateway.services.directory import Biller, ChannelAccount
 from gateway.services.webhooks import apply_held_payment, book, raw_of
-from gateway.store import deliveries, events, inbox, invoices, outbox
+from gateway.store import deliveries, events, inbox, outbox
 
-START_TOKEN_LIVES = timedelta(days=7)
 LONGEST_TEXT = 4096
 
 
@@ -90,11 +89,13 @@ def _inbound(
     conn: sa.Connection, ctx: Context, account: ChannelAccount, message: InboundMessage, now: datetime
 ) -> None:
     biller_id, channel = account.row.biller_id, account.plugin.name
-    if message.start_token is not None:
-        _bind(conn, ctx, account, message, now)
+    if bindings.start_token(ctx, account, message) is not None:
+        bindings.bind_by_token(conn, ctx, account, message, now)
         return
-    column = channel if account.plugin.address == "chat" else account.plugin.address
-    payers = [payer.reference for payer in invoices.payers_at(conn, biller_id, column, message.address)]
+    if message.contact is not None:
+        bindings.bind_by_contact(conn, ctx, account, message, now)
+        return
+    payers = [payer.reference for payer in bindings.payers_of(conn, ctx, account, message.address)]
     about: dict[str, Any] = {"channel": account.short, "payers": payers}
     if message.stop:
         if deliveries.suppress(conn, biller_id, channel, message.address, plans.STOPPED, now):
@@ -106,30 +107,6 @@ def _inbound(
     elif payers:
         said = about | {"text": message.text[:LONGEST_TEXT]} | ({"button": message.button} if message.button else {})
         events.append(conn, biller_id, None, [NewEvent(EventType.MESSAGE_RECEIVED, said)], now)
-
-
-def _bind(conn: sa.Connection, ctx: Context, account: ChannelAccount, message: InboundMessage, now: datetime) -> None:
-    """Binds the chat to the payer whose single-use token it brings, and shows them their invoice there.
-
-    A token that is used, too old or not ours does nothing.
-    """
-    token_id = ctx.starts.read(message.start_token or "")
-    if token_id is None:
-        return
-    token = deliveries.use_start_token(conn, token_id, account.id, now - START_TOKEN_LIVES, now)
-    if token is None:
-        return
-    biller_id, channel = account.row.biller_id, account.plugin.name
-    deliveries.bind(conn, account.id, message.address, token.payer_id, now)
-    deliveries.allow(conn, biller_id, channel, message.address)
-    invoices.set_payer_chat(conn, token.payer_id, channel, message.address, now)
-    payer = invoices.get_payer(conn, token.payer_id)
-    bound = NewEvent(EventType.PAYER_BOUND, {"channel": account.short, "payers": [payer.reference]})
-    events.append(conn, biller_id, token.invoice_id, [bound], now)
-    invoice = invoices.get(conn, token.invoice_id)
-    if invoice is not None and invoice.payable:
-        step = Step(account.short, 3600)
-        plans.begin(conn, ctx.directory, invoice, payer, MessageKind.INVOICE_ISSUED, [step], now, now)
 
 
 async def apply_held(ctx: Context, inbox_id: int) -> bool:
@@ -150,26 +127,6 @@ async def apply_held(ctx: Context, inbox_id: int) -> bool:
         return done
 
     return await ctx.db.write(body)
-
-
-async def start_url(ctx: Context, account: ChannelAccount, invoice_id: int) -> str | None:
-    """A link that opens the biller's chat with a fresh single-use token, which binds whoever brings it to the invoice's payer.
-
-    Good for seven days. None: this account has no such link.
-    """
-    channel = cast(OpensChats, account.make())
-    if not account.plugin.opens_chats or channel.start_url("") is None:
-        return None
-    now = ctx.clock.now()
-
-    def body(conn: sa.Connection) -> int | None:
-        invoice = invoices.get(conn, invoice_id)
-        if invoice is None:
-            return None
-        return deliveries.new_start_token(conn, account.id, invoice.payer_id, invoice.id, now)
-
-    token_id = await ctx.db.write(body)
-    return None if token_id is None else channel.start_url(ctx.starts.issue(token_id))
 
 
 async def biller_of_unsubscribe(ctx: Context, token: str) -> Biller | None:

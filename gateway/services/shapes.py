@@ -14,6 +14,7 @@ from gateway.domain.deliveries import Delivery
 from gateway.domain.ids import show
 from gateway.domain.invoices import icon_state
 from gateway.domain.payments import Attempt
+from gateway.domain.references import reference
 from gateway.ports.values import Money
 from gateway.rendering import Brand
 from gateway.rendering.elements.snippets import pay_button_snippet, status_icon_snippet
@@ -76,6 +77,8 @@ def invoice_json(ctx: Context, biller: Biller, view: View, now: datetime) -> Jso
         },
         "metadata": details["metadata"],
         "pay_url": pay_url,
+        "pay_code": ctx.pay_codes.issue(row.id),
+        "payment_reference": reference(row.id),
         "icon_url": {"svg": f"{pay_url}/icon.svg", "png": f"{pay_url}/icon.png"},
         "qr_url": {"svg": f"{pay_url}/qr.svg", "png": f"{pay_url}/qr.png"},
         "html": _snippets(ctx, biller, view, pay_url, outstanding),

@@ -113,9 +113,29 @@ def suppressed(conn: sa.Connection, biller_id: int, channel: str, address: str) 
     return reason
 
 
-def bind(conn: sa.Connection, account_id: int, address: str, payer_id: int, now: datetime) -> bool:
-    row = {"account_id": account_id, "address": address, "payer_id": payer_id, "created_at": now}
-    return _BIND.first(conn, **row) is not None
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A chat that is a payer's. `contact` is the phone number that proved it, with which it stands and falls."""
+
+    id: int
+    account_id: int
+    address: str
+    payer_id: int
+    contact: str | None
+    created_at: datetime
+
+
+_BINDING = [binding.c[name] for name in Binding.__dataclass_fields__]
+
+
+def bind(
+    conn: sa.Connection, account_id: int, address: str, payer_id: int, now: datetime, *, contact: str | None = None
+) -> None:
+    """Binds an address to a payer. What a single-use link proved stays proved when a number is shared later."""
+    row = {"account_id": account_id, "address": address, "payer_id": payer_id, "contact": contact, "created_at": now}
+    _BIND.first(conn, **row)
+    of = (binding.c.account_id == account_id, binding.c.address == address, binding.c.payer_id == payer_id)
+    conn.execute(binding.update().where(*of, binding.c.contact.is_not(None)).values(contact=contact))
 
 
 _BIND = new_or_nothing(binding, ("account_id", "address", "payer_id"), binding.c.id)
@@ -124,6 +144,19 @@ _BIND = new_or_nothing(binding, ("account_id", "address", "payer_id"), binding.c
 def bound_payers(conn: sa.Connection, account_id: int, address: str) -> list[int]:
     query = sa.select(binding.c.payer_id).where(binding.c.account_id == account_id, binding.c.address == address)
     return list(conn.execute(query.order_by(binding.c.id.desc())).scalars())
+
+
+def bindings_of(conn: sa.Connection, payer_id: int) -> list[Binding]:
+    """The chats of a payer, the newest first."""
+    query = sa.select(*_BINDING).where(binding.c.payer_id == payer_id).order_by(binding.c.id.desc())
+    return [Binding(*row) for row in conn.execute(query)]
+
+
+def unbind(conn: sa.Connection, account_id: int, address: str, *, payer_id: int | None = None) -> None:
+    """Nobody, or not this payer, is bound to the address at this account any more."""
+    of = [binding.c.account_id == account_id, binding.c.address == address]
+    of += [] if payer_id is None else [binding.c.payer_id == payer_id]
+    conn.execute(binding.delete().where(*of))
 
 
 @dataclass(frozen=True, slots=True)

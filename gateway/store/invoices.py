@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from gateway.domain.invoices import Invoice, InvoiceStatus
 from gateway.store.schema import idempotency, invoice, payer
-from gateway.store.statements import Statement, by, new_or_nothing, new_or_update
+from gateway.store.statements import Statement, among, by, new_or_nothing, new_or_update
 
 INVOICE_COLUMNS = [invoice.c[name] for name in Invoice.__dataclass_fields__]
 
@@ -82,6 +82,19 @@ def get(conn: sa.Connection, invoice_id: int, *, biller_id: int | None = None, l
 def by_number(conn: sa.Connection, biller_id: int, number: str) -> Invoice | None:
     row = _BY_NUMBER.first(conn, biller_id=biller_id, number=number)
     return invoice_of(row) if row else None
+
+
+def with_reference(conn: sa.Connection, invoice_ids: Sequence[int]) -> list[tuple[Invoice, str]]:
+    """Those invoices that there are, each with its payer's reference."""
+    rows = _WITH_REFERENCE.rows(conn, ids=list(invoice_ids))
+    return [(invoice_of(row[:-1]), row[-1]) for row in rows]
+
+
+_WITH_REFERENCE = Statement(
+    sa.select(*INVOICE_COLUMNS, payer.c.reference)
+    .join(payer, payer.c.id == invoice.c.payer_id)
+    .where(among(invoice.c.id, "ids"))
+)
 
 
 def get_payer(conn: sa.Connection, payer_id: int) -> Payer:

@@ -1,4 +1,7 @@
-"""The two billers of the box: who they are, how they look, what they bill for, and their tables as a file would hold them."""
+"""The two billers of the box: who they are, how they look, what they bill for, and their tables as a file would hold them.
+
+The second sends no links by SMS: there a pay code is typed.
+"""
 
 from __future__ import annotations
 
@@ -42,6 +45,7 @@ class DemoBiller:
     subject: Mapping[str, str]
     rows: Sequence[Row]
     paid_in_chat: bool = False  # its bot has a payment provider
+    link_free: Sequence[str] = ()  # channels whose messages carry no link
 
     @property
     def email(self) -> str:
@@ -98,6 +102,7 @@ CIRESARII = DemoBiller(
         Row("Swimming club", "Clubul de înot", Fraction(6, 100)),
     ),
     paid_in_chat=True,
+    link_free=("sms",),
 )
 BILLERS = (LUMINIS, CIRESARII)
 
@@ -113,11 +118,20 @@ class Addresses:
     chat_url: str
     bank_url: str
     push_url: str
+    pay_site: str
     secrets: Mapping[str, str]
 
 
 def tables(biller: DemoBiller, at: Addresses) -> dict[str, Any]:
     """The biller's file, as TOML would read it."""
+    made = _tables(biller, at)
+    for name in biller.link_free:
+        made["channels"][name]["link_free"] = True
+        made["delivery"]["pay_site"] = at.pay_site
+    return made
+
+
+def _tables(biller: DemoBiller, at: Addresses) -> dict[str, Any]:
     return {
         "biller": {
             "slug": biller.slug,

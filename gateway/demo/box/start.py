@@ -129,7 +129,8 @@ class Box:
 
     async def _settle_in(self, ctx: Context, biller: DemoBiller, vendors: Vendors) -> str:
         """What an operator does for a new biller: apply the file, make a key, point the bot's webhook. Gives the key."""
-        values = tables(biller, vendors.addresses(f"{self.url}/telegram"))
+        pay_site = f"{self.gateway_url.partition('://')[2]}/c"
+        values = tables(biller, vendors.addresses(f"{self.url}/telegram", pay_site))
         config = biller_from(values, Registry(), where=Place(Path(), vendors.secrets), file=f"{biller.slug}.toml")
         applied = await setup.apply(ctx, config)
         vendors.erp.trust(applied.secrets[vendors.erp.push_url])

@@ -30,8 +30,8 @@ class Vendors:
     erp: Erp
     secrets: dict[str, str]
 
-    def addresses(self, chat_url: str) -> Addresses:
-        """What the biller's file says of them."""
+    def addresses(self, chat_url: str, pay_site: str) -> Addresses:
+        """What the biller's file says of them; `pay_site` is where payers type a code."""
         return Addresses(
             mail_port=self.mail.port,
             twilio_url=self.twilio.url,
@@ -40,6 +40,7 @@ class Vendors:
             chat_url=chat_url,
             bank_url=self.bank.url,
             push_url=self.erp.push_url,
+            pay_site=pay_site,
             secrets=self.secrets,
         )
 

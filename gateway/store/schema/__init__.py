@@ -21,6 +21,7 @@ from gateway.store.schema.talk import (
     reminder,
     start_token,
     suppression,
+    throttle,
 )
 from gateway.store.schema.work import event, inbox, meta, push_endpoint, status_push, task
 
@@ -51,5 +52,6 @@ __all__ = [
     "status_push",
     "suppression",
     "task",
+    "throttle",
     "to_ms",
 ]

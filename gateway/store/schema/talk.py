@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from gateway.store.schema.columns import Json, at, count, ref, table, text
+from gateway.store.schema.columns import Json, at, count, metadata, ref, table, text
 
 conversation = table(
     "conversation",
@@ -123,8 +123,20 @@ binding = table(
     ref("account_id", "account"),
     text("address"),
     ref("payer_id", "payer"),
+    text(
+        "contact", null=True
+    ),  # the phone number that proved it, with which it stands and falls; none: a single-use link did
     at("created_at"),
     sa.UniqueConstraint("account_id", "address", "payer_id"),
+    sa.Index(None, "payer_id"),
+)
+
+throttle = sa.Table(  # who tries pay codes, and which: a row goes when its bucket is empty again
+    "throttle",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    at("full_until"),
+    sa.Index(None, "full_until"),
 )
 
 start_token = table(

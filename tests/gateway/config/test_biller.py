@@ -21,6 +21,9 @@ ACME = """
 WHISTLE = {"WHISTLE": NEVER}
 
 
+IDENTITY = '[biller]\nslug = "acme"\nlegal_name = "Acme SRL"\ndisplay_name = "Acme"\n'
+
+
 class TestBiller:
     def test_a_minimal_file_gets_the_defaults(self, tmp_path: Path) -> None:
         config = load_biller(write(tmp_path / "acme.toml", ACME), Plugins())
@@ -245,6 +248,37 @@ class TestBiller:
         with pytest.raises(ConfigError) as error:
             load_biller(write(tmp_path / "acme.toml", written + "\n" + dedent(ACME)), Plugins())
         assert list(faults_of(error)) == [f"acme.toml: {fault}"]
+
+    @pytest.mark.parametrize(
+        ("tables", "said"),
+        [
+            ("", "is needed: link_free messages (pigeon) name it"),
+            (
+                '[delivery]\npay_site = "https://acme.ro"',
+                'is written as people type it: "acme.ro" or "acme.ro/plata", without https://',
+            ),
+            (
+                '[delivery]\npay_site = "acme.ro/a-page-with-a-long-name"',
+                "is longer than 24 characters, and would not fit an SMS",
+            ),
+            ('[delivery]\npay_site = "acme.ro/plata"', None),
+        ],
+    )
+    def test_messages_without_links_name_a_site(self, tmp_path: Path, tables: str, said: str | None) -> None:
+        pigeon = '[channels.pigeon]\nloft = "x"\nwhistle = { env = "WHISTLE" }\nlink_free = true\n'
+        path = write(tmp_path / "acme.toml", IDENTITY + pigeon + tables)
+        if said is None:
+            biller = load_biller(path, Plugins(), environment=WHISTLE)
+            assert [account.link_free for account in biller.channels] == [True]
+            assert biller.biller.pay_site == "acme.ro/plata"
+            return
+        with pytest.raises(ConfigError) as error:
+            load_biller(path, Plugins(), environment=WHISTLE)
+        assert faults_of(error) == {"acme.toml: delivery.pay_site": said}
+
+    def test_the_site_is_the_billers_own_by_default(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "acme.toml", IDENTITY + 'website = "https://www.acme.ro/home"\n')
+        assert load_biller(path, Plugins()).biller.pay_site == "acme.ro"
 
     def test_a_logo_too_large_for_a_page_or_of_no_known_kind(self, tmp_path: Path) -> None:
         (tmp_path / "huge.svg").write_bytes(b" " * 24_577)

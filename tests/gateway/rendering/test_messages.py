@@ -14,6 +14,7 @@ from gateway.rendering import (
     CHANNELS,
     KINDS,
     InvoiceIssued,
+    MessageContext,
     PaymentFailed,
     PaymentReceived,
     Rendered,
@@ -22,7 +23,7 @@ from gateway.rendering import (
     preview,
     templates_root,
 )
-from gateway.rendering.samples import BRAND, sample_message
+from gateway.rendering.samples import BRAND, link_free, sample_message
 
 ABOUT_AN_INVOICE = tuple(kind for kind in KINDS if kind != "reply")
 NASTY = "</script><script>alert(1)</script> & \"x\" 'y'\r\nBcc: a@b.example"
@@ -299,3 +300,55 @@ def test_an_answer_is_its_own_words_in_the_billers_frame(renderer: Renderer, loc
     assert BRAND.legal_name in message.text
     assert renderer.render("reply", context, channel="telegram", locale=locale).text == words
     assert "\n" in renderer.render("reply", context, channel="sms", locale=locale).text
+
+
+@pytest.mark.parametrize("locale", ["ro", "en"])
+@pytest.mark.parametrize("kind", ["invoice_issued", "payment_failed", "payment_received"])
+class TestLinkFree:
+    """Where links are not sent there is none at all, and code, site and reference say how to pay."""
+
+    def context(self, kind: str) -> MessageContext:
+        message = sample_message(kind)
+        if isinstance(message, PaymentReceived):
+            message = replace(message, outstanding=Money(23_450, "RON"))
+        if isinstance(message, InvoiceIssued):
+            message = replace(message, chats=("telegram",))
+        return link_free(message)
+
+    def test_email_leads_nowhere_but_to_the_biller_and_out(self, renderer: Renderer, kind: str, locale: str) -> None:
+        message = email(renderer, kind, self.context(kind), locale)
+        page = Page(message.html)
+        links = {str(link["href"]) for link in page.all("a")}
+        for words in ("7K3QM-2PXWD", "acme.example", "RF54 1234"):
+            assert words in page.text
+            assert words in message.text
+        assert {link for link in links if not link.startswith(("mailto:", "tel:"))} <= {
+            "https://pay.acme.example/u/3kTMd9pQ2xVb7RnLw4"
+        }
+        assert "/p/" not in message.text
+        assert re.findall(r"https://\S*/p/[^\"\s]*", message.html) == [
+            "https://pay.acme.example/p/3kTMd9pQ2xVb7RnLw4/icon.png"
+        ]
+        assert "url" not in json.loads(page.data[0])
+        assert "pagina care se deschide" not in page.text
+
+    @pytest.mark.parametrize("channel", ["sms", "telegram"])
+    def test_short_ones_have_no_link_and_no_button(
+        self, renderer: Renderer, kind: str, locale: str, channel: str
+    ) -> None:
+        message = renderer.render(kind, self.context(kind), channel=channel, locale=locale)
+        reference = "RF541234" if channel == "sms" else "RF54 1234"
+        for words in ("7K3QM-2PXWD", "acme.example", reference):
+            assert words in message.text
+        assert "http" not in message.text
+        assert message.buttons == ()
+
+
+def test_the_email_offers_chats_on_the_pay_page(renderer: Renderer) -> None:
+    """The link itself changes nothing: the button there does."""
+    message = email(renderer, "invoice_issued", issued(chats=("telegram",)))
+    url = "https://pay.acme.example/p/3kTMd9pQ2xVb7RnLw4#chats"
+
+    assert f"Primește-o în Telegram: {url}" in message.text
+    assert url in [link["href"] for link in Page(message.html).all("a")]
+    assert "#chats" not in email(renderer, "invoice_issued", issued()).text

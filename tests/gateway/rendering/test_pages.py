@@ -12,7 +12,7 @@ import pytest
 
 from gateway.domain.invoices import IconState
 from gateway.ports.values import Money
-from gateway.rendering import Brand, Card, HandOver, PayPage, Renderer, UnknownLink, Unsubscribe, masked
+from gateway.rendering import Brand, Card, EnterCode, HandOver, PayPage, Renderer, UnknownLink, Unsubscribe, masked
 from gateway.rendering.samples import BRAND, sample_page
 from gateway.rendering.values import PAGES
 from tests.gateway.rendering.test_messages import NASTY, Page
@@ -178,6 +178,7 @@ def test_nothing_in_a_value_becomes_markup(renderer: Renderer) -> None:
         "unknown": UnknownLink(NASTY),
         "card": Card(brand, NASTY, NASTY),
         "unsubscribe": Unsubscribe(brand, NASTY, done=True),
+        "code": EnterCode(NASTY, NASTY, refused=True),
     }  # fmt: skip
 
     assert set(pages) == set(PAGES)

@@ -15,7 +15,7 @@ from playwright.async_api import Browser, Page, async_playwright
 
 from gateway.domain.invoices import IconState
 from gateway.ports.values import MAX_MINOR, Money
-from gateway.rendering import KINDS, HandOver, PageContext, PayPage, Renderer
+from gateway.rendering import KINDS, EnterCode, HandOver, PageContext, PayPage, Renderer
 from gateway.rendering.elements import qr_svg
 from gateway.rendering.policy import HTTPS
 from gateway.rendering.samples import BRAND, sample_message, sample_page
@@ -104,7 +104,7 @@ class Site:
         return web.Response(text="<!doctype html><title>The bank</title>", content_type="text/html")
 
 
-PAGE_OF = {name: type(sample_page(name)) for name in ("invoice", "hand_over", "unknown", "unsubscribe")}
+PAGE_OF = {name: type(sample_page(name)) for name in ("invoice", "hand_over", "unknown", "unsubscribe", "code")}
 
 
 @pytest.fixture
@@ -169,6 +169,8 @@ SHOWN = {
     "hand over": sample_page("hand_over"),
     "unknown": sample_page("unknown"),
     "unsubscribe": sample_page("unsubscribe"),
+    "code": sample_page("code"),
+    "code refused": EnterCode(PATH, "7K3QM-2PXWD", refused=True),
 }
 
 

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from gateway.domain.deliveries import DeliveryState, Step
-from gateway.services import receipts
+from gateway.services import bindings
 from gateway.store import deliveries, schema
 from gateway.store.database import Database
 from gateway.testing.clock import FakeClock
@@ -145,7 +145,7 @@ class TestBinding:
             view = await sim.issue()
             account = sim.ctx.directory.channel_called("acme.telegram")
             assert account is not None
-            url = await receipts.start_url(sim.ctx, account, view.invoice.id)
+            url = await bindings.start_url(sim.ctx, account, view.invoice.id)
             token = str(url).rpartition("=")[2]
             now = sim.clock.now()
             await sim.db.write(
@@ -163,7 +163,7 @@ class TestBinding:
         view = await sim.issue()
         account = sim.ctx.directory.channel_called("acme.sms")
         assert account is not None
-        assert await receipts.start_url(sim.ctx, account, view.invoice.id) is None
+        assert await bindings.start_url(sim.ctx, account, view.invoice.id) is None
 
 
 class TestUnsubscribe:

@@ -63,6 +63,14 @@ def upgrade() -> None:
     with op.batch_alter_table('task', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_task_state_due_at'), ['state', 'due_at'], unique=False)
 
+    op.create_table('throttle',
+    sa.Column('key', sa.Text(), nullable=False),
+    sa.Column('full_until', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('key', name=op.f('pk_throttle'))
+    )
+    with op.batch_alter_table('throttle', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_throttle_full_until'), ['full_until'], unique=False)
+
     op.create_table('account',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('biller_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -162,6 +170,7 @@ def upgrade() -> None:
     sa.Column('account_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('address', sa.Text(), nullable=False),
     sa.Column('payer_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('contact', sa.Text(), nullable=True),
     sa.Column('created_at', sa.BigInteger(), nullable=False),
     sa.ForeignKeyConstraint(['account_id'], ['account.id'], name=op.f('fk_binding_account_id')),
     sa.ForeignKeyConstraint(['payer_id'], ['payer.id'], name=op.f('fk_binding_payer_id')),
@@ -169,6 +178,8 @@ def upgrade() -> None:
     sa.UniqueConstraint('account_id', 'address', 'payer_id', name=op.f('uq_binding_account_id_address_payer_id')),
     sqlite_autoincrement=True
     )
+    with op.batch_alter_table('binding', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_binding_payer_id'), ['payer_id'], unique=False)
     op.create_table('conversation',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('biller_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),

@@ -18,6 +18,7 @@ import phonenumbers
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from gateway.config.accounts import Account, AccountReader, Plugins
+from gateway.config.reminders import ReminderPolicy, reminder_faults
 from gateway.config.shapes import (
     AS_TUPLE,
     Ladder,
@@ -159,6 +160,7 @@ class Biller(Section):
     brand: Brand = Brand()
     delivery: DeliveryPolicy = DeliveryPolicy()
     payments: PaymentPolicy = PaymentPolicy()
+    reminders: ReminderPolicy = ReminderPolicy()
 
     @property
     def slug(self) -> str:
@@ -236,22 +238,31 @@ def biller_from(values: Mapping[str, Any], plugins: Plugins, *, where: Place, fi
     reader = AccountReader(plugins, where, file)
     channels = reader.channels(values.get("channels"))
     providers = reader.providers(values.get("providers"))
-    faults = [*reader.faults, *_plan_faults(values, file)]
+    reads = dict.fromkeys(_table(values, "channels"), True) | {
+        one.name: plugins.channel(one.adapter).reads for one in channels
+    }
+    faults = [*reader.faults, *_plan_faults(values, file), *reminder_faults(values, reads, file)]
     try:
         read = read_section(_File, values, where, f"{file}: ")
     except ConfigError as error:
         raise ConfigError([*error.faults, *faults]) from None
     if faults:
         raise ConfigError(faults)
-    biller = Biller(biller=read.biller, brand=read.brand, delivery=read.delivery, payments=read.payments)
+    kept = {name: getattr(read, name) for name in Biller.model_fields}
+    biller = Biller(**kept)
     return BillerConfig(biller, channels, providers, read.push)
+
+
+def _table(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    table = values.get(name)
+    return table if isinstance(table, dict) else {}
 
 
 def _plan_faults(values: Mapping[str, Any], file: str) -> Iterator[Fault]:
     """The steps of `delivery.channels` name accounts that the file has, each once."""
     match values:
         case {"delivery": {"channels": [*steps]}}:
-            known = channels if isinstance(channels := values.get("channels", {}), dict) else {}
+            known = _table(values, "channels")
             named: set[str] = set()
             for index, step in enumerate(steps):
                 match step:

@@ -4,15 +4,17 @@ must bear.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
+from itertools import product
 
 from gateway.domain.invoices import IconState
 from gateway.ports.values import MAX_MINOR, Money
 from gateway.rendering.values import (
     Brand,
     Card,
+    Debt,
     HandOver,
     InvoiceIssued,
     Line,
@@ -21,6 +23,7 @@ from gateway.rendering.values import (
     PaymentFailed,
     PaymentReceived,
     PayPage,
+    Reminder,
     Reply,
     UnknownLink,
     Unsubscribe,
@@ -88,6 +91,21 @@ def sample_message(kind: str) -> MessageContext:
             reason="insufficient_funds",
             method="card",
         ),
+        "reminder": Reminder(
+            BRAND,
+            "friendly",
+            "before",
+            [Debt("FF-2026-001234", Money(123_450, "RON"), due_on, page)],
+            "FF-2026-001234",
+            Money(123_450, "RON"),
+            due_on,
+            page,
+            f"{page}/icon.png",
+            total=Money(123_450, "RON"),
+            payer_name="Ana",
+            later="remind:inv_0000001:tomorrow",
+            unsubscribe_url=f"{_HOST}/u/{_TOKEN}",
+        ),
         "reply": Reply(BRAND, "Îți amintim vineri, 27 nov., ora 9:00. Răspunde ANULEAZĂ dacă nu e bine."),
     }
     return everyday[kind]
@@ -108,9 +126,21 @@ def longest_messages(kind: str) -> tuple[MessageContext, ...]:
         return ()  # it comes in its own words, which are measured where they are made
     if kind == "payment_failed":
         return tuple(PaymentFailed(brand, number, amount, day, page, page) for amount in amounts)
+    if kind == "reminder":
+        return tuple(_longest_reminders(brand, number, amounts, day, page))
     nothing = [Money(0, amount.currency) for amount in amounts]
     pairs = [*zip(amounts, nothing, strict=True), *zip(amounts, amounts, strict=True)]
     return tuple(PaymentReceived(brand, number, received, rest, day, page, page) for received, rest in pairs)
+
+
+def _longest_reminders(brand: Brand, number: str, amounts: Sequence[Money], day: date, page: str) -> Iterator[Reminder]:
+    """Every tone before, at and after the due date, of one invoice and of several."""
+    for tone, when, amount in product(("friendly", "firm", "final"), ("before", "today", "after"), amounts):
+        debt = Debt(number, amount, day, page)
+        one = Reminder(brand, tone, when, [debt], number, amount, day, page, page, amount)
+        yield one
+        yield replace(one, debts=[debt] * 99, total=Money(amount.minor * 99, amount.currency))
+        yield replace(one, debts=[debt] * 99, total=None)
 
 
 def sample_page(name: str, state: IconState = IconState.OPEN) -> PageContext:

@@ -31,6 +31,7 @@ from gateway.services import (
     receipts,
     reminders,
     status_push,
+    wishes,
 )
 from gateway.services.context import Context
 from gateway.store import events, outbox, signals
@@ -93,7 +94,7 @@ KINDS: Mapping[str, Kind] = {
     plans.REVISE: Kind(_once(messaging.revise), (5, 30, 5 * MINUTE, 30 * MINUTE)),
     ladder.REMIND: Kind(_once(reminders.remind), (10, MINUTE, 10 * MINUTE, HOUR), endless=True),
     ladder.REPLAN: Kind(_once(planning.replan_all), (10, MINUTE, 10 * MINUTE, HOUR), endless=True),
-    claims.DECIDE: Kind(_once(reminders.decide_claim), (10, MINUTE, 10 * MINUTE, HOUR), endless=True),
+    claims.DECIDE: Kind(_once(wishes.decide_claim), (10, MINUTE, 10 * MINUTE, HOUR), endless=True),
     attempts.POLL: Kind(_poll, (10, 20, MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR), endless=True),
     closing.CLOSE: Kind(_once(attempts.close), (5, 30, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 6 * HOUR)),
     attempts.APPLY_INBOX: Kind(

@@ -31,7 +31,7 @@ DATED = (ClaimKind.PROMISE, ClaimKind.PLAN, ClaimKind.ALREADY_PAID)  # what a da
 class Claim:
     """A row of the claim table. `until_on`: a promise's day, the day of a plan's next part, the last day a payment is waited for.
 
-    `details` always has `paid_minor`, what had been paid when it was made.
+    `details` always has `paid_before`, what had been paid when it was made.
     """
 
     id: int
@@ -55,5 +55,5 @@ class Claim:
 
 def part_missed(claim: Claim, paid_minor: int) -> tuple[date, int] | None:
     """The first part of a plan that is not covered by what came since; None when all are."""
-    came = paid_minor - claim.details["paid_minor"]
+    came = paid_minor - claim.details["paid_before"]
     return next(((on, due) for on, due in claim.parts() if came < due), None)

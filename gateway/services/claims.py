@@ -176,7 +176,7 @@ def decide(conn: sa.Connection, biller: Biller, claim: Claim, now: datetime) -> 
             ladder.refresh(conn, biller, invoice, payer, now)
             return end_of_day(missed[0], ladder.zone_of(payer))
     if store.end(conn, claim.id, S.BROKEN, now):
-        came = Money(max(0, invoice.paid_minor - claim.details["paid_minor"]), invoice.currency)
+        came = Money(max(0, invoice.paid_minor - claim.details["paid_before"]), invoice.currency)
         data = {"on": claim.until_on.isoformat(), "paid": shown(came), "outstanding": shown(invoice.outstanding)}
         _tell(conn, invoice, EventType.PROMISE_BROKEN, claim.id, now, **data)
         ladder.broken(conn, biller, invoice, payer, now)
@@ -207,7 +207,7 @@ def _open(
         "kind": kind,
         "state": S.OPEN,
         "until_on": until_on,
-        "details": {"paid_minor": invoice.paid_minor, **(details or {})},
+        "details": {"paid_before": invoice.paid_minor, **(details or {})},
         "created_at": now,
         "updated_at": now,
     }

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from gateway.domain.deliveries import Delivery, MessageKind
 from gateway.domain.ids import DELIVERY, show
 from gateway.ports.channel import Button, Message
-from gateway.services import contexts, ladder
+from gateway.services import carrying, contexts
 from gateway.services.closing import ASKING
 from gateway.services.context import Context
 from gateway.services.directory import ChannelAccount
@@ -45,7 +45,7 @@ def read(
 ) -> Subject:
     """Reads what a message will be made of."""
     if delivery.kind is MessageKind.REMINDER:
-        about = ladder.wanted(conn, ctx.directory.biller(delivery.biller_id), delivery)
+        about = carrying.wanted(conn, ctx.directory.biller(delivery.biller_id), delivery)
     else:
         found = [] if delivery.invoice_id is None else [invoices.get(conn, delivery.invoice_id)]
         about = [invoice for invoice in found if invoice is not None]
@@ -91,7 +91,7 @@ def compose(ctx: Context, account: ChannelAccount, subject: Subject) -> Message:
         subject=rendered.subject,
         html=rendered.html,
         sender_name=biller.settings.biller.display_name,
-        buttons=rendered.buttons or [Button(**button) for button in said.get("buttons", ())],
+        buttons=rendered.buttons or tuple(Button(**button) for button in said.get("buttons", ())),
         unsubscribe_url=context.unsubscribe_url,
         receipt_url=f"{ctx.public_url}/hooks/channels/{account.row.name}",
         in_reply_to=said.get("in_reply_to"),

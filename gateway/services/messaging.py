@@ -18,7 +18,7 @@ from gateway.domain.deliveries import Delivery, DeliveryState, MessageKind, Step
 from gateway.domain.invoices import InvoiceStatus
 from gateway.ports.channel import Edits, FindsSent, Message, SendResult
 from gateway.ports.errors import NotSupported, OutcomeUnknown, Rejected, RetryLater
-from gateway.services import composing, gate, ladder, plans, reminders
+from gateway.services import carrying, composing, gate, plans, reminders
 from gateway.services.attempts import APPLY_INBOX
 from gateway.services.closing import ASKING
 from gateway.services.composing import NO_ACCOUNT, SETTLED, Subject
@@ -170,7 +170,7 @@ def _sent(
         return
     plans.report(conn, replace(delivery, state=D.SENT, external_id=result.external_id), now)
     if delivery.kind is MessageKind.REMINDER:
-        ladder.sent(conn, ctx.directory.biller(delivery.biller_id), delivery, now)
+        carrying.sent(conn, ctx.directory.biller(delivery.biller_id), delivery, now)
     if account.plugin.receipts:
         _wait(conn, delivery, now)
         for early in inbox.held_about(conn, account.row.inbox, result.external_id):
@@ -213,7 +213,7 @@ def _withhold(conn: sa.Connection, ctx: Context, delivery: Delivery, why: str, n
     elif deliveries.move(conn, delivery.id, TO_SEND, D.REVOKED, now):
         plans.report(conn, replace(delivery, state=D.REVOKED), now)
         if delivery.kind is MessageKind.REMINDER:
-            ladder.reconsider(conn, ctx.directory.biller(delivery.biller_id), delivery, now)
+            carrying.reconsider(conn, ctx.directory.biller(delivery.biller_id), delivery, now)
 
 
 def _failed(
@@ -242,7 +242,7 @@ def _unknown(conn: sa.Connection, ctx: Context, delivery_id: int, now: datetime,
         plans.report(conn, replace(delivery, state=D.UNKNOWN), now)
         _wait(conn, delivery, now)
     if give_up and not next_step(conn, ctx, delivery, now) and delivery.kind is MessageKind.REMINDER:
-        ladder.undelivered(conn, ctx.directory.biller(delivery.biller_id), delivery, now)
+        carrying.undelivered(conn, ctx.directory.biller(delivery.biller_id), delivery, now)
 
 
 def next_step(conn: sa.Connection, ctx: Context, delivery: Delivery, now: datetime) -> list[Delivery]:

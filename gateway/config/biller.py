@@ -20,6 +20,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from gateway.config.accounts import Account, AccountReader, Plugins
 from gateway.config.conversations import ChatPolicy
+from gateway.config.reminders import ReminderPolicy, reminder_faults
 from gateway.config.shapes import (
     AS_TUPLE,
     Ladder,
@@ -179,6 +180,7 @@ class Biller(Section):
     delivery: DeliveryPolicy = DeliveryPolicy()
     payments: PaymentPolicy = PaymentPolicy()
     chat: ChatPolicy = ChatPolicy()
+    reminders: ReminderPolicy = ReminderPolicy()
 
     @property
     def slug(self) -> str:
@@ -264,7 +266,10 @@ def biller_from(values: Mapping[str, Any], plugins: Plugins, *, where: Place, fi
     reader = AccountReader(plugins, where, file)
     channels = reader.channels(values.get("channels"))
     providers = reader.providers(values.get("providers"))
-    faults = [*reader.faults, *_plan_faults(values, file)]
+    reads = dict.fromkeys(_table(values, "channels"), True) | {
+        one.name: plugins.channel(one.adapter).reads for one in channels
+    }
+    faults = [*reader.faults, *_plan_faults(values, file), *reminder_faults(values, reads, file)]
     try:
         read = read_section(_File, values, where, f"{file}: ")
     except ConfigError as error:
@@ -289,11 +294,16 @@ def _site_faults(biller: Biller, channels: Iterable[Account], file: str) -> Iter
         yield Fault(f"{file}: delivery.pay_site", f"{what}: link_free messages ({', '.join(without)}) name it")
 
 
+def _table(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    table = values.get(name)
+    return table if isinstance(table, dict) else {}
+
+
 def _plan_faults(values: Mapping[str, Any], file: str) -> Iterator[Fault]:
     """The steps of `delivery.channels` name accounts that the file has, each once."""
     match values:
         case {"delivery": {"channels": [*steps]}}:
-            known = channels if isinstance(channels := values.get("channels", {}), dict) else {}
+            known = _table(values, "channels")
             named: set[str] = set()
             for index, step in enumerate(steps):
                 match step:

@@ -55,13 +55,23 @@ class MessageKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One channel of a plan. `wait_s`: how long to wait for its receipt before the next step; 0 sends the next at once."""
+    """One channel of a plan. `wait_s`: how long to wait for its receipt before the next step; 0 sends the next at once.
+
+    `until` says which receipt: `delivered`, or `read` on a channel that reports it.
+    """
 
     channel: str
     wait_s: int
+    until: str | None = None
+
+    @classmethod
+    def of(cls, kept: dict[str, Any]) -> Step:
+        """What `as_json` made."""
+        return cls(kept["channel"], kept["wait_s"], kept.get("until"))
 
     def as_json(self) -> dict[str, Any]:
-        return {"channel": self.channel, "wait_s": self.wait_s}
+        until = {"until": self.until} if self.until else {}
+        return {"channel": self.channel, "wait_s": self.wait_s} | until
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +79,8 @@ class Delivery:
     """A row of the delivery table. `later` are the steps of the plan after this one, `told` the words of the last try.
 
     `invoice_id` is None where it is about several invoices or about none, `payer_id` where an unknown sender is answered.
-    `about` is what it says beyond its invoice: an answer's words and buttons, the reminders that are one message.
+    `about` is what it says beyond its invoice: an answer's words and buttons, the reminders that are one message. `until` is
+    that of its step.
     """
 
     id: int
@@ -95,7 +106,13 @@ class Delivery:
     told: str | None = None
     conversation_id: int | None = None
     about: dict[str, Any] | None = None
+    until: str | None = None
 
     @property
     def steps_left(self) -> Sequence[Step]:
-        return [Step(step["channel"], step["wait_s"]) for step in self.later]
+        return [Step.of(step) for step in self.later]
+
+    @property
+    def arrived(self) -> bool:
+        """Whether the receipt that its plan waits for has come."""
+        return self.state is D.READ or (self.state is D.DELIVERED and self.until != "read")

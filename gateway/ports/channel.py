@@ -204,4 +204,5 @@ class ChannelPlugin(Generic[S]):
     replies: bool = False  # payers can answer on it
     acknowledge: tuple[bytes, str] = (b"", "text/plain")
     receipts: bool = False  # the vendor reports delivery
+    reads: bool = False  # the vendor reports reading
     window_s: int = 0  # free text only so long after the payer's last message; 0: at any time

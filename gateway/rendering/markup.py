@@ -7,12 +7,20 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.ports.values import Money
-from gateway.rendering.values import Brand, InvoiceIssued, MessageContext, PaymentFailed, PaymentReceived, Reply
+from gateway.rendering.values import (
+    Brand,
+    InvoiceIssued,
+    MessageContext,
+    PaymentFailed,
+    PaymentReceived,
+    Reminder,
+    Reply,
+)
 
 
 def invoice_markup(context: MessageContext) -> dict[str, Any]:
-    """The JSON-LD of a message; empty for one that is about no invoice. The template writes it with `|tojson`, which leaves
-    no `</script>` in it.
+    """The JSON-LD of a message; empty for one that is about no invoice, or about several. The template writes it with
+    `|tojson`, which leaves no `</script>` in it.
     """
     match context:
         case InvoiceIssued():
@@ -24,7 +32,11 @@ def invoice_markup(context: MessageContext) -> dict[str, Any]:
         case PaymentReceived():
             status = "PaymentDue" if context.outstanding.minor > 0 else "PaymentComplete"
             described = _due(context.outstanding, None, status)
-        case Reply():
+        case Reminder(debts=[_], when=when):
+            described = _due(
+                context.amount, context.due_on.isoformat(), "PaymentPastDue" if when == "after" else "PaymentDue"
+            )
+        case Reminder() | Reply():
             return {}
     return {
         "@context": "https://schema.org",

@@ -40,11 +40,13 @@ from gateway.rendering.values import (
     PageContext,
     PaymentFailed,
     PaymentReceived,
+    Reminder,
     Rendered,
     Reply,
 )
 
 KINDS = tuple(MESSAGES)
+MOST_PAY_BUTTONS = 3
 _BLANK = re.compile(r"\n{3,}")
 
 
@@ -195,6 +197,8 @@ class Renderer:
         """What a chat shows under a message. The link is in the button; the text does not repeat it."""
         amount, document = _to_pay(context), getattr(context, "document_url", None)
         buttons = []
+        if isinstance(context, Reminder):
+            return self._reminder_buttons(voice, context)
         if amount is not None and not getattr(context, "link_free", False):
             label = voice.label("retry" if isinstance(context, PaymentFailed) else "pay", "button")
             buttons.append(
@@ -202,6 +206,21 @@ class Renderer:
             )
         if document:
             buttons.append(Button(voice.label("document", "button"), url=document))
+        return tuple(buttons)
+
+    def _reminder_buttons(self, voice: Voice, context: Reminder) -> tuple[Button, ...]:
+        """One for each of the first debts, and one to put them off."""
+        pay, number = voice.label("pay", "button"), voice.label("pay_number", "button")
+        several = len(context.debts) > 1
+        buttons = [
+            Button(
+                number % {"number": debt.number} if several else pay % {"amount": voice.formats.money(debt.amount)},
+                url=debt.pay_url,
+            )
+            for debt in context.debts[:MOST_PAY_BUTTONS]
+        ]
+        if context.later:
+            buttons.append(Button(voice.label("later", "button") % (), data=context.later))
         return tuple(buttons)
 
 
@@ -213,7 +232,7 @@ def _to_pay(context: MessageContext) -> Money | None:
             return context.amount
         case PaymentReceived():
             return context.outstanding if context.outstanding.minor > 0 else None
-        case Reply():
+        case Reminder() | Reply():
             return None
 
 

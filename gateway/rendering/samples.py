@@ -4,15 +4,17 @@ must bear.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
+from itertools import product
 
 from gateway.domain.invoices import IconState
 from gateway.ports.values import MAX_MINOR, Money
 from gateway.rendering.values import (
     Brand,
     Card,
+    Debt,
     EnterCode,
     HandOver,
     InvoiceIssued,
@@ -22,6 +24,7 @@ from gateway.rendering.values import (
     PaymentFailed,
     PaymentReceived,
     PayPage,
+    Reminder,
     Reply,
     UnknownLink,
     Unsubscribe,
@@ -89,6 +92,21 @@ def sample_message(kind: str) -> MessageContext:
             reason="insufficient_funds",
             method="card",
         ),
+        "reminder": Reminder(
+            BRAND,
+            "friendly",
+            "before",
+            [Debt("FF-2026-001234", Money(123_450, "RON"), due_on, page)],
+            "FF-2026-001234",
+            Money(123_450, "RON"),
+            due_on,
+            page,
+            f"{page}/icon.png",
+            total=Money(123_450, "RON"),
+            payer_name="Ana",
+            later="remind:inv_0000001:tomorrow",
+            unsubscribe_url=f"{_HOST}/u/{_TOKEN}",
+        ),
         "reply": Reply(BRAND, "Îți amintim vineri, 27 nov., ora 9:00. Răspunde ANULEAZĂ dacă nu e bine."),
     }
     return everyday[kind]
@@ -96,7 +114,7 @@ def sample_message(kind: str) -> MessageContext:
 
 def link_free(message: MessageContext, *, site: str = "acme.example", reference: str = "RF54 1234") -> MessageContext:
     """The same message on a channel where links are not sent."""
-    if isinstance(message, Reply):
+    if isinstance(message, Reply | Reminder):
         return message
     free = replace(
         message, pay_url="", link_free=True, pay_code="7K3QM-2PXWD", pay_site=site, payment_reference=reference
@@ -116,6 +134,8 @@ def longest_messages(kind: str) -> tuple[MessageContext, ...]:
     page = f"https://{'h' * 30}/p/{_TOKEN}"
     day = date(2026, 9, 30)
     amounts = [Money(MAX_MINOR, currency) for currency in ("RON", "EUR", "JPY", "KWD")]
+    if kind == "reminder":
+        return tuple(_longest_reminders(brand, number, amounts, day, page))
     nothing = [Money(0, amount.currency) for amount in amounts]
     longest: list[MessageContext] = []
     if kind == "invoice_issued":
@@ -130,6 +150,16 @@ def longest_messages(kind: str) -> tuple[MessageContext, ...]:
         f"RF{10**15 - 1}",
     )  # as long as they can be: config.biller.SITE_LENGTH, an id that fits a link
     return (*longest, *(link_free(message, site=site, reference=reference) for message in longest))
+
+
+def _longest_reminders(brand: Brand, number: str, amounts: Sequence[Money], day: date, page: str) -> Iterator[Reminder]:
+    """Every tone before, at and after the due date, of one invoice and of several."""
+    for tone, when, amount in product(("friendly", "firm", "final"), ("before", "today", "after"), amounts):
+        debt = Debt(number, amount, day, page)
+        one = Reminder(brand, tone, when, [debt], number, amount, day, page, page, amount)
+        yield one
+        yield replace(one, debts=[debt] * 99, total=Money(amount.minor * 99, amount.currency))
+        yield replace(one, debts=[debt] * 99, total=None)
 
 
 def sample_page(name: str, state: IconState = IconState.OPEN) -> PageContext:

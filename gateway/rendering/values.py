@@ -116,6 +116,40 @@ class PaymentFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class Debt:
+    """One of the invoices of a reminder. `amount` is what is still owed."""
+
+    number: str
+    amount: Money
+    due_on: date
+    pay_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reminder:
+    """Something is still to be paid: `debts` in the order in which they are due, one at least.
+
+    `tone` is friendly, firm or final, `when` before, today or after, as the first debt's due date is. `number`, `amount`,
+    `due_on` and `pay_url` are those of the first, `total` that of all, where they have one currency. `later` is what the button
+    "Remind me tomorrow" brings back, on a chat; empty: no button.
+    """
+
+    brand: Brand
+    tone: str
+    when: str
+    debts: Sequence[Debt]
+    number: str
+    amount: Money
+    due_on: date
+    pay_url: str
+    icon_url: str
+    total: Money | None = None
+    payer_name: str = ""
+    later: str = ""
+    unsubscribe_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """An answer to what a payer wrote. `text` is already in the payer's words; email puts it in the biller's frame."""
 
@@ -124,12 +158,13 @@ class Reply:
     unsubscribe_url: str | None = None
 
 
-MessageContext = InvoiceIssued | PaymentReceived | PaymentFailed | Reply
+MessageContext = InvoiceIssued | PaymentReceived | PaymentFailed | Reminder | Reply
 
 MESSAGES: Mapping[str, type[MessageContext]] = {
     "invoice_issued": InvoiceIssued,
     "payment_received": PaymentReceived,
     "payment_failed": PaymentFailed,
+    "reminder": Reminder,
     "reply": Reply,
 }
 

@@ -10,12 +10,16 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from gateway.domain.deliveries import DeliveryState, MessageKind, Step
-from gateway.services import plans
+from gateway.services import claims, ladder, plans
 from gateway.services.directory import Biller, Directory
 from gateway.store import deliveries, invoices, outbox, payments
 
 CLOSE = "close"
-ASKING = (MessageKind.INVOICE_ISSUED, MessageKind.PAYMENT_FAILED)  # what is no longer true once nothing is owed
+ASKING = (
+    MessageKind.INVOICE_ISSUED,
+    MessageKind.PAYMENT_FAILED,
+    MessageKind.REMINDER,
+)  # what is no longer true once nothing is owed
 
 
 def close_attempts(
@@ -27,8 +31,8 @@ def close_attempts(
         outbox.poke(conn, CLOSE, attempt.id, account.destination if account else "", now, now)
 
 
-def take_back(conn: sa.Connection, directory: Directory, biller: Biller, invoice_id: int, now: datetime) -> None:
-    """Revokes what is queued and has what was sent revised, where the channel can."""
+def take_back(conn: sa.Connection, directory: Directory, biller: Biller, invoice_id: int, now: datetime) -> bool:
+    """Revokes what is queued, reminders too, and has what was sent revised, where the channel can. True: a promise was kept."""
     for revoked in deliveries.revoke(conn, invoice_id, ASKING, now):
         outbox.drop(conn, plans.DELIVER, revoked.id)
         outbox.drop(conn, plans.FALL_BACK, revoked.id)
@@ -39,6 +43,11 @@ def take_back(conn: sa.Connection, directory: Directory, biller: Biller, invoice
             outbox.drop(conn, plans.FALL_BACK, delivery.id)
             if account and account.plugin.edits and delivery.external_id:
                 outbox.poke(conn, plans.REVISE, delivery.id, account.destination, now, now)
+    invoice = invoices.get(conn, invoice_id)
+    if invoice is None:
+        return False
+    ladder.settled(conn, invoice, now)
+    return claims.settled(conn, biller, invoice, now)
 
 
 def settled(
@@ -46,13 +55,15 @@ def settled(
 ) -> None:
     """Everything that follows when nothing is owed any more; `attempt_id` is the payment that did it."""
     close_attempts(conn, directory, invoice_id, now, but=attempt_id)
-    take_back(conn, directory, biller, invoice_id, now)
-    thank(conn, directory, biller, invoice_id, now)
+    kept = take_back(conn, directory, biller, invoice_id, now)
+    thank(conn, directory, biller, invoice_id, now, kept=kept)
 
 
-def thank(conn: sa.Connection, directory: Directory, biller: Biller, invoice_id: int, now: datetime) -> None:
-    """Sends the receipt on the channel that the payer used last, if the biller wants receipts."""
-    if not biller.settings.delivery.receipt:
+def thank(
+    conn: sa.Connection, directory: Directory, biller: Biller, invoice_id: int, now: datetime, *, kept: bool = False
+) -> None:
+    """Sends the receipt on the channel that the payer used last, if the biller wants receipts, or thanks for a kept promise."""
+    if not biller.settings.delivery.receipt and not (kept and biller.reminders.thanks):
         return
     _send(conn, directory, invoice_id, MessageKind.PAYMENT_RECEIVED, now)
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from gateway.domain.deliveries import Delivery, MessageKind
 from gateway.domain.ids import DELIVERY, show
 from gateway.ports.channel import Button, Message
-from gateway.services import contexts, native_payments
+from gateway.services import carrying, contexts, native_payments
 from gateway.services.closing import ASKING
 from gateway.services.context import Context
 from gateway.services.directory import ChannelAccount
@@ -40,10 +40,15 @@ class Subject:
         return self.unwanted == SETTLED
 
 
-def read(conn: sa.Connection, account: ChannelAccount | None, delivery: Delivery, now: datetime) -> Subject:
+def read(
+    conn: sa.Connection, ctx: Context, account: ChannelAccount | None, delivery: Delivery, now: datetime
+) -> Subject:
     """Reads what a message will be made of."""
-    found = [] if delivery.invoice_id is None else [invoices.get(conn, delivery.invoice_id)]
-    about = [invoice for invoice in found if invoice is not None]
+    if delivery.kind is MessageKind.REMINDER:
+        about = carrying.wanted(conn, ctx.directory.biller(delivery.biller_id), delivery)
+    else:
+        found = [] if delivery.invoice_id is None else [invoices.get(conn, delivery.invoice_id)]
+        about = [invoice for invoice in found if invoice is not None]
     asks = delivery.kind in ASKING
     unwanted = SETTLED if asks and not any(invoice.payable for invoice in about) else None
     if unwanted is None:

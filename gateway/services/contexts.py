@@ -5,19 +5,35 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 from gateway.domain.deliveries import Delivery, MessageKind
+from gateway.domain.ids import INVOICE, show
 from gateway.domain.invoices import IconState, Invoice, InvoiceStatus, icon_state
 from gateway.domain.payments import Attempt, AttemptStatus
 from gateway.domain.references import reference, spaced
+from gateway.domain.reminders import LATER_BUTTON, when_of
 from gateway.ports.channel import OpensChats
 from gateway.ports.values import Money
-from gateway.rendering import Brand, InvoiceIssued, Line, MessageContext, PaymentFailed, PaymentReceived, PayPage, Reply
+from gateway.rendering import (
+    Brand,
+    Debt,
+    InvoiceIssued,
+    Line,
+    MessageContext,
+    PaymentFailed,
+    PaymentReceived,
+    PayPage,
+    Reminder,
+    Reply,
+)
 from gateway.services import plans
 from gateway.services.context import Context
 from gateway.services.directory import Biller
 from gateway.services.invoices import View
 from gateway.store.invoices import Payer
+
+LONGEST_DATA = 64  # bytes of a button's data
 
 
 def brand(ctx: Context, biller: Biller) -> Brand:
@@ -48,6 +64,8 @@ def message(ctx: Context, biller: Biller, views: Sequence[View], delivery: Deliv
     unsubscribe_url = f"{ctx.public_url}/u/{ctx.unsubscribes.issue(delivery.id)}"
     if delivery.kind is MessageKind.REPLY:
         return Reply(brand(ctx, biller), str((delivery.about or {})["text"]), unsubscribe_url)
+    if delivery.kind is MessageKind.REMINDER:
+        return reminder(ctx, biller, views, delivery, unsubscribe_url)
     view = views[0]
     invoice = view.invoice
     account = ctx.directory.channel(delivery.account_id)
@@ -109,6 +127,37 @@ def without_links(ctx: Context, biller: Biller, invoice: Invoice, free: bool) ->
         "pay_site": biller.settings.pay_site if free else "",
         "payment_reference": spaced(reference(invoice.id)) if free else "",
     }
+
+
+def reminder(ctx: Context, biller: Biller, views: Sequence[View], delivery: Delivery, unsubscribe_url: str) -> Reminder:
+    """The context of a reminder of these invoices, in the order in which they are due."""
+    debts = [
+        Debt(i.number, i.outstanding, i.due_on, ctx.pay_url(i.id, i.link_version))
+        for i in (view.invoice for view in views)
+    ]
+    first, payer = debts[0], views[0].payer
+    today = ctx.clock.now().astimezone(ZoneInfo(payer.time_zone)).date()
+    later = LATER_BUTTON.format(invoices=",".join(show(INVOICE, view.invoice.id) for view in views))
+    total = sum((debt.amount for debt in debts[1:]), first.amount) if one_currency(debts) else None
+    return Reminder(
+        brand(ctx, biller),
+        tone=str((delivery.about or {})["tone"]),
+        when=when_of(first.due_on, today),
+        debts=debts,
+        number=first.number,
+        amount=first.amount,
+        due_on=first.due_on,
+        pay_url=first.pay_url,
+        icon_url=f"{first.pay_url}/icon.png",
+        total=total,
+        payer_name=first_name(payer),
+        later=later if len(later) <= LONGEST_DATA else "",
+        unsubscribe_url=unsubscribe_url,
+    )
+
+
+def one_currency(debts: Sequence[Debt]) -> bool:
+    return len({debt.amount.currency for debt in debts}) == 1
 
 
 def lines(invoice: Invoice) -> list[Line]:

@@ -18,6 +18,7 @@ import structlog
 
 from gateway.config.biller import Biller as BillerSettings
 from gateway.config.shapes import Place, read_section
+from gateway.domain.reminders import Policy
 from gateway.ports.channel import Channel, ChannelPlugin
 from gateway.ports.http import HttpClient
 from gateway.ports.provider import Provider, ProviderPlugin
@@ -41,6 +42,7 @@ class Biller:
     slug: str
     settings: BillerSettings
     zone: zoneinfo.ZoneInfo
+    reminders: Policy
 
     @property
     def locale(self) -> str:
@@ -208,7 +210,8 @@ class Directory:
 
     def _biller(self, row: store.BillerRow) -> Biller:
         settings = read_section(BillerSettings, row.config, Place(Path(), {}), f"{row.slug}: ")
-        return Biller(row.id, row.slug, settings, zoneinfo.ZoneInfo(settings.biller.time_zone))
+        zone, rules = zoneinfo.ZoneInfo(settings.biller.time_zone), settings.reminders.rules(settings.biller.country)
+        return Biller(row.id, row.slug, settings, zone, rules)
 
     def _account(self, row: AccountRow) -> Account | None:
         try:

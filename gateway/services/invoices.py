@@ -15,8 +15,9 @@ from gateway.domain.deliveries import Delivery, MessageKind, Step
 from gateway.domain.events import EventType, NewEvent
 from gateway.domain.invoices import Invoice, InvoiceStatus, differences, status_after
 from gateway.domain.payments import Attempt, shown
+from gateway.domain.reminders import Reason
 from gateway.ports.values import Money
-from gateway.services import bindings, closing, plans
+from gateway.services import bindings, closing, ladder, plans
 from gateway.services.context import Context
 from gateway.services.directory import Biller
 from gateway.services.errors import Conflict, Invalid, NotFound
@@ -143,7 +144,8 @@ def _issue(
         due_at = max(now, draft.deliver_at or now)
         sent = plans.begin(conn, ctx.directory, invoice, payer, MessageKind.INVOICE_ISSUED, steps, due_at, now)
     said_impossible = bool(steps) and not sent
-    return View(invoice, payer, deliveries=sent, sequence=2 if said_impossible else 1)
+    reminded = ladder.plan_for(conn, biller, invoice, payer, now) is not None
+    return View(invoice, payer, deliveries=sent, sequence=1 + said_impossible + reminded)
 
 
 async def get(ctx: Context, biller: Biller, invoice_id: int) -> View:
@@ -242,6 +244,9 @@ async def change(
         again = invoices.get(conn, invoice_id)
         if again is None:
             raise NotFound("there is no such invoice")
+        if "due_on" in changed and again.payable:
+            payer = invoices.get_payer(conn, again.payer_id)
+            ladder.replan(conn, biller, again, payer, now, Reason.CHANGED)
         return view(conn, again)
 
     return await ctx.db.write(body)

@@ -18,8 +18,9 @@ from gateway.domain.deliveries import Delivery, DeliveryState, MessageKind, Step
 from gateway.domain.invoices import InvoiceStatus
 from gateway.ports.channel import Edits, FindsSent, Message, SendResult
 from gateway.ports.errors import NotSupported, OutcomeUnknown, Rejected, RetryLater
-from gateway.services import composing, native_payments, plans
+from gateway.services import carrying, composing, gate, native_payments, plans, reminders
 from gateway.services.attempts import APPLY_INBOX
+from gateway.services.closing import ASKING
 from gateway.services.composing import NO_ACCOUNT, SETTLED, Subject
 from gateway.services.context import Context
 from gateway.services.directory import Biller, ChannelAccount
@@ -51,11 +52,32 @@ class _Taken:
     words: str
 
 
-async def deliver(ctx: Context, delivery_id: int, *, last_try: bool) -> None:
-    """Sends a delivery, if it is still true. Raises RetryLater when it should be tried again (never on the last try)."""
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """A payment of one of these invoices may have brought money that nobody has told us of."""
+
+    invoice_ids: Sequence[int]
+
+
+async def deliver(ctx: Context, delivery_id: int, *, last_try: bool) -> datetime | None:
+    """Sends a delivery, if it is still true; gives when to come again if it must wait. Raises RetryLater when it should be
+    tried again (never on the last try).
+
+    What asks for money is not sent before the provider has said how an open payment goes.
+    """
     sending = await ctx.db.write(lambda conn: _begin(conn, ctx, delivery_id, ctx.clock.now()))
-    if sending is None:
-        return
+    if isinstance(sending, _Ask):
+        if await gate.ask(ctx, sending.invoice_ids):
+            return ctx.clock.now() + gate.SILENT
+        sending = await ctx.db.write(lambda conn: _begin(conn, ctx, delivery_id, ctx.clock.now(), asked=True))
+    if isinstance(sending, _Sending):
+        await _deliver(ctx, sending, last_try=last_try)
+        return None
+    return sending if isinstance(sending, datetime) else None
+
+
+async def _deliver(ctx: Context, sending: _Sending, *, last_try: bool) -> None:
+    delivery_id = sending.delivery.id
     account = sending.account
     try:
         taken = await _send(ctx, sending)
@@ -79,13 +101,15 @@ async def deliver(ctx: Context, delivery_id: int, *, last_try: bool) -> None:
             await ctx.db.write(lambda conn: _sent(conn, ctx, account, delivery_id, taken, ctx.clock.now()))
 
 
-def _begin(conn: sa.Connection, ctx: Context, delivery_id: int, now: datetime) -> _Sending | None:
+def _begin(
+    conn: sa.Connection, ctx: Context, delivery_id: int, now: datetime, *, asked: bool = False
+) -> _Sending | _Ask | datetime | None:
     delivery = deliveries.get(conn, delivery_id, lock=True)
     if delivery is None or delivery.state not in TO_SEND:
         return None
     account = ctx.directory.channel(delivery.account_id)
     told_before = delivery.state is not D.QUEUED
-    subject = composing.read(conn, account, delivery, now)
+    subject = composing.read(conn, ctx, account, delivery, now)
     if account is None or (subject.unwanted and not (told_before and account.plugin.finds_sent)):
         if told_before:  # it may have arrived, and nobody can be asked
             _unknown(conn, ctx, delivery_id, now, give_up=True)
@@ -95,6 +119,12 @@ def _begin(conn: sa.Connection, ctx: Context, delivery_id: int, now: datetime) -
     sending = _Sending(subject, account, told_before)
     if told_before:
         return sending
+    if delivery.kind in ASKING:
+        tried = [attempt for view in subject.views for attempt in view.attempts]
+        if not asked and gate.may_be_paid(tried, now):
+            return _Ask([view.invoice.id for view in subject.views])
+        if delivery.kind is MessageKind.REMINDER and (until := reminders.wait(conn, ctx, delivery, tried, now)):
+            return until
     if account.plugin.finds_sent:
         sending = replace(sending, message=composing.compose(ctx, account, subject))
     told = sending.message and sending.message.text
@@ -139,13 +169,15 @@ def _sent(
     if not deliveries.move(conn, delivery_id, [D.SENDING, D.UNKNOWN], D.SENT, now, **also):
         return
     plans.report(conn, replace(delivery, state=D.SENT, external_id=result.external_id), now)
+    if delivery.kind is MessageKind.REMINDER:
+        carrying.sent(conn, ctx.directory.biller(delivery.biller_id), delivery, now)
     if account.plugin.receipts:
         _wait(conn, delivery, now)
         for early in inbox.held_about(conn, account.row.inbox, result.external_id):
             outbox.poke(conn, APPLY_INBOX, early, "", now, now)
     else:
         outbox.drop(conn, plans.FALL_BACK, delivery_id)
-    if account.plugin.edits and composing.read(conn, account, delivery, now).settled:  # meanwhile
+    if account.plugin.edits and composing.read(conn, ctx, account, delivery, now).settled:  # meanwhile
         outbox.poke(conn, plans.REVISE, delivery_id, account.destination, now, now)
 
 
@@ -180,6 +212,8 @@ def _withhold(conn: sa.Connection, ctx: Context, delivery: Delivery, why: str, n
         _failed(conn, ctx, delivery.id, why, now)
     elif deliveries.move(conn, delivery.id, TO_SEND, D.REVOKED, now):
         plans.report(conn, replace(delivery, state=D.REVOKED), now)
+        if delivery.kind is MessageKind.REMINDER:
+            carrying.reconsider(conn, ctx.directory.biller(delivery.biller_id), delivery, now)
 
 
 def _failed(
@@ -207,16 +241,18 @@ def _unknown(conn: sa.Connection, ctx: Context, delivery_id: int, now: datetime,
     if deliveries.move(conn, delivery_id, [D.SENDING], D.UNKNOWN, now):
         plans.report(conn, replace(delivery, state=D.UNKNOWN), now)
         _wait(conn, delivery, now)
-    if give_up:
-        next_step(conn, ctx, delivery, now)
+    if give_up and not next_step(conn, ctx, delivery, now) and delivery.kind is MessageKind.REMINDER:
+        carrying.undelivered(conn, ctx.directory.biller(delivery.biller_id), delivery, now)
 
 
 def next_step(conn: sa.Connection, ctx: Context, delivery: Delivery, now: datetime) -> list[Delivery]:
     """Begins the rest of the delivery's plan, once, while there is something to say; gives what it began."""
     outbox.drop(conn, plans.FALL_BACK, delivery.id)
     account = ctx.directory.channel(delivery.account_id)
-    subject = composing.read(conn, account, delivery, now)
+    subject = composing.read(conn, ctx, account, delivery, now)
     steps = deliveries.take_later(conn, delivery.id) if subject.views and not subject.settled else []
+    if delivery.kind is MessageKind.REMINDER:
+        return reminders.next_step(conn, ctx, delivery, [view.invoice for view in subject.views], steps, now)
     if not steps:
         return []
     about = subject.views[0]
@@ -235,9 +271,9 @@ async def fall_back(ctx: Context, delivery_id: int) -> datetime | None:
 
     def body(conn: sa.Connection) -> datetime | None:
         delivery = deliveries.get(conn, delivery_id, lock=True)
-        if delivery is None or delivery.state in (D.DELIVERED, D.READ, D.REVOKED):
+        if delivery is None or delivery.arrived or delivery.state is D.REVOKED:
             return None
-        if delivery.state is D.SENT and delivery.sent_at is not None:
+        if delivery.state in (D.SENT, D.DELIVERED) and delivery.sent_at is not None:
             over_at = delivery.sent_at + timedelta(seconds=delivery.wait_s)
             if over_at > now:
                 return over_at

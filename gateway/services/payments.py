@@ -18,7 +18,7 @@ from gateway.domain.invoices import Invoice, InvoiceStatus
 from gateway.domain.payments import Attempt, AttemptStatus, Verdict
 from gateway.ports.provider import PaymentStatus, PaymentUpdate
 from gateway.ports.values import Money
-from gateway.services import closing
+from gateway.services import closing, ladder
 from gateway.services.context import Context
 from gateway.services.directory import Biller, Directory
 from gateway.services.errors import Conflict, Invalid, NotFound
@@ -92,6 +92,8 @@ def _follow_up(
     elif change.delta.minor > 0 and invoice.payable:
         closing.close_attempts(conn, directory, invoice.id, now, but=attempt.id)  # they ask for more than is owed now
         closing.thank(conn, directory, biller, invoice.id, now)
+    if change.reopens:
+        ladder.begin_again(conn, biller, invoice.id, now)
     if change.status is AttemptStatus.FAILED and attempt.status is AttemptStatus.ACCEPTED and invoice.payable:
         closing.tell_failed(conn, directory, biller, invoice.id, now)
 

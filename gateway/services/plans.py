@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -27,13 +28,13 @@ def policy(biller: Biller) -> Sequence[Step]:
     return [Step(step.channel, step.wait_s) for step in biller.settings.delivery.channels]
 
 
-def check(directory: Directory, biller: Biller, steps: Sequence[Step] | None) -> None:
+def check(directory: Directory, biller: Biller, steps: Sequence[Step] | None, path: str = "deliver") -> None:
     """Raises Invalid, by its place, when a step names a channel that the biller does not have."""
     known = {account.short for account in directory.channels_of(biller.id)}
     for place, step in enumerate(steps or ()):
         if step.channel not in known:
             have = ", ".join(sorted(known)) or "none"
-            raise Invalid(f"you have no channel {step.channel!r}; you have: {have}", path=f"deliver[{place}].channel")
+            raise Invalid(f"you have no channel {step.channel!r}; you have: {have}", path=f"{path}[{place}].channel")
 
 
 def address_of(payer: Payer, plugin: ChannelPlugin[object]) -> str | None:
@@ -60,6 +61,25 @@ def report(conn: sa.Connection, delivery: Delivery, now: datetime) -> None:
     events.append(conn, delivery.biller_id, delivery.invoice_id, [NewEvent(kind, data)], now)
 
 
+def take_back(conn: sa.Connection, delivery: Delivery, now: datetime) -> bool:
+    """Revokes a queued message. False: it is queued no more."""
+    if not deliveries.move(conn, delivery.id, [DeliveryState.QUEUED], DeliveryState.REVOKED, now):
+        return False
+    outbox.drop(conn, DELIVER, delivery.id)
+    outbox.drop(conn, FALL_BACK, delivery.id)
+    report(conn, replace(delivery, state=DeliveryState.REVOKED), now)
+    return True
+
+
+def reachable(conn: sa.Connection, directory: Directory, payer: Payer) -> bool:
+    """Whether any channel of the biller's may still bring the payer a message."""
+    return any(
+        (address := address_of(payer, account.plugin))
+        and not deliveries.suppressed(conn, payer.biller_id, account.plugin.name, address)
+        for account in directory.channels_of(payer.biller_id)
+    )
+
+
 def stop(conn: sa.Connection, account: ChannelAccount, about: Delivery, reason: str, now: datetime) -> None:
     """No more messages to a delivery's address on its channel; said once."""
     if deliveries.suppress(conn, about.biller_id, account.plugin.name, about.address, reason, now):
@@ -71,7 +91,7 @@ def stop(conn: sa.Connection, account: ChannelAccount, about: Delivery, reason: 
 def begin(
     conn: sa.Connection,
     directory: Directory,
-    invoice: Invoice,
+    invoice: Invoice | None,
     payer: Payer,
     kind: MessageKind,
     steps: Sequence[Step],
@@ -82,18 +102,20 @@ def begin(
 ) -> list[Delivery]:
     """Queues the first step that can reach the payer, and with it those that follow without waiting.
 
-    `about` is what the message says beyond the invoice. When no step can, `delivery.impossible` is written, with the reason for each.
+    No `invoice`: the message is about several. `about` is what it says beyond the invoice. When no step can,
+    `delivery.impossible` is written, with the reason for each.
     """
     made: list[Delivery] = []
     reasons: dict[str, str] = {}
-    accounts = {account.short: account for account in directory.channels_of(invoice.biller_id)}
+    invoice_id = invoice.id if invoice is not None else None
+    accounts = {account.short: account for account in directory.channels_of(payer.biller_id)}
     for place, step in enumerate(steps):
         account = accounts.get(step.channel)
         address = account and address_of(payer, account.plugin)
         if account is None or not address:
             reasons[step.channel] = "no such channel" if account is None else "no address"
             continue
-        if why := deliveries.suppressed(conn, invoice.biller_id, account.plugin.name, address):
+        if why := deliveries.suppressed(conn, payer.biller_id, account.plugin.name, address):
             reasons[step.channel] = f"suppressed: {why}"
             continue
         later = steps[place + 1 :]
@@ -106,7 +128,7 @@ def begin(
                 locale=payer.locale,
                 due_at=due_at,
                 now=now,
-                invoice_id=invoice.id,
+                invoice_id=invoice_id,
                 payer_id=payer.id,
                 step=step,
                 later=later if step.wait_s else (),
@@ -117,7 +139,7 @@ def begin(
             break
     if not made and steps:
         impossible = NewEvent(EventType.DELIVERY_IMPOSSIBLE, {"kind": kind.value, "reasons": reasons})
-        events.append(conn, invoice.biller_id, invoice.id, [impossible], now)
+        events.append(conn, payer.biller_id, invoice_id, [impossible], now)
     return made
 
 
@@ -154,6 +176,7 @@ def queue(
         "segments": 0,
         "resends": 0,
         "about": about,
+        "until": step.until if step and account.plugin.reads else None,
         "due_at": due_at,
         "created_at": now,
         "updated_at": now,

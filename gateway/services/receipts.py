@@ -80,7 +80,7 @@ def apply_receipt(
         if update.unreachable:
             plans.stop(conn, account, delivery, plans.UNREACHABLE, now)
         messaging.next_step(conn, ctx, delivery, now)
-    else:
+    elif replace(delivery, state=state).arrived:
         outbox.drop(conn, plans.FALL_BACK, delivery.id)
     return True
 

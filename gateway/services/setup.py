@@ -13,7 +13,7 @@ from gateway.config import Account, BillerConfig, PushTarget
 from gateway.ports.channel import Registers
 from gateway.ports.errors import AdapterError
 from gateway.ports.values import Secret
-from gateway.services import push_endpoints, status_push
+from gateway.services import planning, push_endpoints, status_push
 from gateway.services.context import Context
 from gateway.services.directory import Biller, seal_settings, unseal_settings
 from gateway.settings import settings_to_json
@@ -43,7 +43,11 @@ async def apply(ctx: Context, config: BillerConfig) -> Applied:
     now = ctx.clock.now()
 
     def body(conn: sa.Connection) -> None:
-        biller_id = store.upsert_biller(conn, config.slug, _identity(config), now)
+        before = store.by_slug(conn, config.slug)
+        identity = _identity(config)
+        biller_id = store.upsert_biller(conn, config.slug, identity, now)
+        if before is not None and before.config.get("reminders") != identity["reminders"]:
+            planning.ask(conn, biller_id, now)
         rows = _rows(ctx, config, biller_id, store.accounts(conn, biller_id))
         kept = [store.upsert_account(conn, row | {"updated_at": now}) for row in rows]
         store.switch_off_others(conn, biller_id, kept, now)

@@ -11,6 +11,7 @@ from typing import Any
 
 from gateway.domain import ids
 from gateway.domain.deliveries import Delivery
+from gateway.domain.events import instant as instant
 from gateway.domain.ids import show
 from gateway.domain.invoices import icon_state
 from gateway.domain.payments import Attempt
@@ -28,12 +29,6 @@ from gateway.store.payments import Line, Refund
 from gateway.store.pushes import EndpointRow, PushRow
 
 Json = dict[str, Any]
-
-
-@lru_cache(maxsize=1024)  # most instants of an invoice are one instant
-def instant(at: datetime) -> str:
-    """RFC 3339 in UTC with milliseconds, which is what the clock gives and the database keeps."""
-    return at.isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def sum_of(minor: int, currency: str) -> Json:

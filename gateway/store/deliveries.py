@@ -218,4 +218,4 @@ def take_later(conn: sa.Connection, delivery_id: int) -> list[Step]:
     if row is None or not row[0]:
         return []
     conn.execute(delivery.update().where(delivery.c.id == delivery_id).values(later=[]))
-    return [Step(step["channel"], step["wait_s"]) for step in row[0]]
+    return [Step.of(step) for step in row[0]]

@@ -7,7 +7,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gateway.ports.errors import RetryLater
-from gateway.services import attempts, closing, messaging, plans, receipts, status_push, transcripts
+from gateway.services import (
+    attempts,
+    claims,
+    closing,
+    ladder,
+    messaging,
+    planning,
+    plans,
+    receipts,
+    reminders,
+    status_push,
+    transcripts,
+    wishes,
+)
 from gateway.services.context import Context
 from gateway.store import events
 from gateway.store.outbox import Task
@@ -27,8 +40,7 @@ class Kind:
 
 
 async def _deliver(ctx: Context, task: Task, last_try: bool) -> datetime | None:
-    await messaging.deliver(ctx, task.key, last_try=last_try)
-    return None
+    return await messaging.deliver(ctx, task.key, last_try=last_try)
 
 
 def _once(service: Callable[[Context, int], Awaitable[datetime | None]]) -> Handler:
@@ -55,6 +67,9 @@ KINDS: Mapping[str, Kind] = {
     plans.DELIVER: Kind(_deliver, (10, 30, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR)),
     plans.FALL_BACK: Kind(_once(messaging.fall_back), (10, MINUTE, 10 * MINUTE)),
     plans.REVISE: Kind(_once(messaging.revise), (5, 30, 5 * MINUTE, 30 * MINUTE)),
+    ladder.REMIND: Kind(_once(reminders.remind), (10, MINUTE, 10 * MINUTE, HOUR), endless=True),
+    ladder.REPLAN: Kind(_once(planning.replan_all), (10, MINUTE, 10 * MINUTE, HOUR), endless=True),
+    claims.DECIDE: Kind(_once(wishes.decide_claim), (10, MINUTE, 10 * MINUTE, HOUR), endless=True),
     attempts.POLL: Kind(_poll, (10, 20, MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR), endless=True),
     closing.CLOSE: Kind(_once(attempts.close), (5, 30, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 6 * HOUR)),
     attempts.APPLY_INBOX: Kind(

@@ -70,6 +70,7 @@ delivery = table(
     text("code", null=True),
     count("segments"),
     count("resends"),
+    text("until", null=True),  # read: its wait ends with the reading and not with the delivery
     text("told", null=True),  # the words of the last try: for the transcript, and to ask the vendor for them
     sa.Column("about", Json),  # what it says beyond its invoice: an answer's words, the reminders of one message
     at("due_at"),
@@ -94,7 +95,8 @@ reminder = table(
     ref("payer_id", "payer"),
     ref("invoice_id", "invoice"),
     text("source"),  # policy, payer, biller
-    text("step"),  # the policy's step ("+3d"), else empty
+    text("step"),  # the policy's step ("+3d", or "promise" after a broken one), else empty
+    sa.Column("due_on", sa.Date),  # the due date that the step is counted from
     text("tone"),
     text("state"),  # planned, held, queued, sent, skipped, revoked
     text("reason", null=True),  # why it is held, skipped or revoked

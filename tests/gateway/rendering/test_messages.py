@@ -166,8 +166,14 @@ def test_schema_org(renderer: Renderer, kind: str) -> None:
         "invoice_issued": "PaymentDue",
         "payment_received": "PaymentComplete",
         "payment_failed": "PaymentDeclined",
+        "reminder": "PaymentDue",
     }
-    due = {"invoice_issued": "1234.50", "payment_received": "0.00", "payment_failed": "1234.50"}
+    due = {
+        "invoice_issued": "1234.50",
+        "payment_received": "0.00",
+        "payment_failed": "1234.50",
+        "reminder": "1234.50",
+    }
 
     assert data["@context"] == "https://schema.org"
     assert data["@type"] == "Invoice"

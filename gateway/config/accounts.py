@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import Field
+from pydantic import Field, Strict
 
 from gateway.config.shapes import AS_TUPLE, Ladder, Place, Section, read_section
 from gateway.ports.channel import ChannelPlugin
@@ -33,6 +33,7 @@ class Account:
     """One biller's settings for one adapter, built and checked. `name` is the short one: `sms` of `acme.sms`.
 
     `methods` and `poll_s` are a provider's: which of its methods are offered and its own polling; empty means as usual.
+    `use_phone` is a channel's whose contact point is `whatsapp`: the phone number serves when there is none.
     """
 
     kind: Kind
@@ -41,13 +42,22 @@ class Account:
     settings: object
     methods: tuple[str, ...] = ()
     poll_s: tuple[int, ...] = ()
+    use_phone: bool = False
 
 
 class _Options(Section):
-    """The keys of a provider's table that are the core's."""
+    """The keys of an account's table that are the core's."""
 
     methods: Annotated[tuple[str, ...], AS_TUPLE] = ()
     poll_s: Ladder = Field(default=(), alias="poll")
+    use_phone: Annotated[bool, Strict()] = False
+
+
+def _of_core(plugin: Plugin) -> set[str]:
+    """The names of those that this plugin's accounts may have."""
+    if isinstance(plugin, ProviderPlugin):
+        return {"methods", "poll"}
+    return {"use_phone"} if plugin.address == "whatsapp" else set()
 
 
 @dataclass
@@ -87,9 +97,9 @@ class AccountReader:
         except (LookupError, ValueError) as error:
             raise ConfigError([*faults, Fault(f"{where}.adapter", str(error))]) from None
 
-        of_core = {"adapter", "methods", "poll"} if isinstance(plugin, ProviderPlugin) else {"adapter"}
-        own = {key: value for key, value in table.items() if key not in of_core}
-        core = {key: value for key, value in table.items() if key in of_core - {"adapter"}}
+        of_core = _of_core(plugin)
+        own = {key: value for key, value in table.items() if key not in of_core | {"adapter"}}
+        core = {key: value for key, value in table.items() if key in of_core}
         options, settings = _Options(), None
         try:
             options = read_section(_Options, core, self.place, f"{where}.")
@@ -102,7 +112,7 @@ class AccountReader:
         faults += _method_faults(plugin, core.get("methods"), where)
         if faults:
             raise ConfigError(faults)
-        return Account(kind, name, plugin.name, settings, options.methods, options.poll_s)
+        return Account(kind, name, plugin.name, settings, options.methods, options.poll_s, options.use_phone)
 
 
 def _text(value: object) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from gateway.domain.invoices import IconState
-from gateway.ports.channel import Button
+from gateway.ports.channel import Button, Template
 from gateway.ports.values import Money
 
 
@@ -109,12 +109,15 @@ MESSAGES: Mapping[str, type[MessageContext]] = {
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A message, ready for a channel. `subject` and `html` are empty but for email; `buttons` but for chats."""
+    """A message, ready for a channel. `subject` and `html` are empty but for email; `buttons` but for chats; `template` is
+    there when it was asked for.
+    """
 
     subject: str
     html: str
     text: str
     buttons: tuple[Button, ...] = ()
+    template: Template | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import cast
 import sqlalchemy as sa
 
 from gateway.domain.deliveries import Delivery, DeliveryState, MessageKind, Step
-from gateway.domain.ids import DELIVERY, show
+from gateway.domain.ids import DELIVERY, read, show
 from gateway.domain.invoices import Invoice, InvoiceStatus
 from gateway.ports.channel import Edits, FindsSent, Message, SendResult
 from gateway.ports.errors import NotSupported, OutcomeUnknown, Rejected, RetryLater
@@ -68,7 +68,7 @@ async def deliver(ctx: Context, delivery_id: int, *, last_try: bool) -> None:
         if result is None:
             await ctx.db.write(lambda conn: _withheld(conn, ctx, sending, ctx.clock.now()))
         else:
-            await ctx.db.write(lambda conn: _sent(conn, ctx, account, delivery_id, result, ctx.clock.now()))
+            await ctx.db.write(lambda conn: taken(conn, ctx, account, delivery_id, result, ctx.clock.now()))
 
 
 def _begin(conn: sa.Connection, ctx: Context, delivery_id: int, now: datetime) -> _Sending | None:
@@ -134,14 +134,23 @@ async def _is_anothers(ctx: Context, delivery: Delivery, external_id: str) -> bo
 
 
 def compose(ctx: Context, account: ChannelAccount, about: View, delivery: Delivery) -> Message:
-    """The message of a delivery as things stand now, rendered for its channel."""
+    """The message of a delivery as things stand now, rendered for its channel.
+
+    On a channel with a window it is the vendor's template: a delivery is nobody's answer, and that goes at any time.
+    """
     biller = ctx.directory.biller(delivery.biller_id)
     context = contexts.message(ctx, biller, about, delivery)
+    in_window = not account.plugin.window_s
     rendered = ctx.renderer.render(
-        delivery.kind, context, channel=account.plugin.name, locale=delivery.locale, biller=biller.slug
+        delivery.kind,
+        context,
+        channel=account.plugin.name,
+        locale=delivery.locale,
+        biller=biller.slug,
+        template=not in_window,
     )
     return Message(
-        reference=f"{ctx.installation}-{show(DELIVERY, delivery.id)}",
+        reference=reference_of(ctx, delivery.id),
         to=delivery.address,
         text=rendered.text,
         locale=delivery.locale,
@@ -151,12 +160,26 @@ def compose(ctx: Context, account: ChannelAccount, about: View, delivery: Delive
         buttons=rendered.buttons,
         unsubscribe_url=context.unsubscribe_url,
         receipt_url=f"{ctx.public_url}/hooks/channels/{account.row.name}",
+        template=rendered.template,
+        in_window=in_window,
     )
 
 
-def _sent(
+def reference_of(ctx: Context, delivery_id: int) -> str:
+    """What a delivery is called at vendors: the same on every try, and no other installation's."""
+    return f"{ctx.installation}-{show(DELIVERY, delivery_id)}"
+
+
+def delivery_named(ctx: Context, reference: str) -> int | None:
+    """The number in a `reference_of`; None when it is not one of this installation."""
+    whose, _, named = reference.rpartition("-")
+    return read(DELIVERY, named) if whose == ctx.installation else None
+
+
+def taken(
     conn: sa.Connection, ctx: Context, account: ChannelAccount, delivery_id: int, result: SendResult, now: datetime
 ) -> None:
+    """The vendor has the message: say so, and wait for its receipt. Nothing when that is known already."""
     delivery = deliveries.get(conn, delivery_id, lock=True)
     if delivery is None:
         return

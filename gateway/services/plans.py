@@ -19,7 +19,7 @@ from gateway.store import deliveries, events, invoices, outbox
 from gateway.store.invoices import Payer
 
 DELIVER, FALL_BACK, REVISE = "deliver", "fall-back", "revise"
-STOPPED, UNREACHABLE = "stopped", "unreachable"  # why an address is suppressed
+STOPPED, UNREACHABLE, LEFT = "stopped", "unreachable", "left"  # why an address is suppressed
 
 
 def policy(biller: Biller) -> Sequence[Step]:
@@ -36,10 +36,41 @@ def check(directory: Directory, biller: Biller, steps: Sequence[Step] | None) ->
             raise Invalid(f"you have no channel {step.channel!r}; you have: {have}", path=f"deliver[{place}].channel")
 
 
-def address_of(payer: Payer, plugin: ChannelPlugin[object]) -> str | None:
-    """Where a channel reaches the payer: its contact point, or the chat of that channel's name."""
-    field = plugin.name if plugin.address == "chat" else plugin.address
-    return getattr(payer, field, None)
+def contact_point(plugin: ChannelPlugin[object]) -> str:
+    """The payer's column that holds a channel's addresses: its contact point, or the chat of that channel's name."""
+    return plugin.name if plugin.address == "chat" else plugin.address
+
+
+def address_of(payer: Payer, plugin: ChannelPlugin[object], use_phone: bool = False) -> str | None:
+    """Where a channel reaches the payer; `use_phone`: at the phone number when there is no such address."""
+    address: str | None = getattr(payer, contact_point(plugin), None)
+    return address or (payer.phone if use_phone else None)
+
+
+def payers_at(conn: sa.Connection, account: ChannelAccount, address: str) -> list[Payer]:
+    """The biller's payers whom the account reaches at an address; none once the vendor said that its owner has left it."""
+    biller_id, plugin = account.row.biller_id, account.plugin
+    if deliveries.suppressed(conn, biller_id, plugin.name, address) == LEFT:
+        return []
+    found = invoices.payers_at(conn, biller_id, contact_point(plugin), address)
+    others = invoices.payers_at(conn, biller_id, "phone", address) if account.use_phone else []
+    return found + [
+        payer for payer in others if address_of(payer, plugin, use_phone=True) == address and payer not in found
+    ]
+
+
+def leave(conn: sa.Connection, account: ChannelAccount, address: str, now: datetime) -> None:
+    """The payer has given the address up: it is nobody's any more, and gets nothing until somebody proves themselves there."""
+    biller_id, plugin = account.row.biller_id, account.plugin
+    left = payers_at(conn, account, address)
+    deliveries.unbind(conn, account.id, address)
+    for payer in invoices.payers_at(conn, biller_id, contact_point(plugin), address):
+        invoices.set_payer_chat(conn, payer.id, contact_point(plugin), None, now)
+    deliveries.allow(conn, biller_id, plugin.name, address)  # whatever it was stopped for before
+    deliveries.suppress(conn, biller_id, plugin.name, address, LEFT, now)
+    if left:
+        about = {"channel": account.short, "payers": [payer.reference for payer in left], "reason": LEFT}
+        events.append(conn, biller_id, None, [NewEvent(EventType.PAYER_STOPPED, about)], now)
 
 
 def report(conn: sa.Connection, delivery: Delivery, now: datetime) -> None:
@@ -77,7 +108,7 @@ def begin(
     accounts = {account.short: account for account in directory.channels_of(invoice.biller_id)}
     for place, step in enumerate(steps):
         account = accounts.get(step.channel)
-        address = account and address_of(payer, account.plugin)
+        address = account and address_of(payer, account.plugin, account.use_phone)
         if account is None or not address:
             reasons[step.channel] = "no such channel" if account is None else "no address"
             continue

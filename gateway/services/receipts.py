@@ -11,9 +11,9 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 
-from gateway.domain.deliveries import FORWARD, DeliveryState, MessageKind, Step
+from gateway.domain.deliveries import FORWARD, Delivery, DeliveryState, MessageKind, Step
 from gateway.domain.events import EventType, NewEvent
-from gateway.ports.channel import DeliveryStatus, DeliveryUpdate, InboundMessage, OpensChats
+from gateway.ports.channel import DeliveryStatus, DeliveryUpdate, InboundMessage, OpensChats, SendResult
 from gateway.ports.values import WebhookRequest
 from gateway.services import messaging, plans
 from gateway.services.attempts import APPLY_INBOX
@@ -54,13 +54,16 @@ async def receive_webhook(ctx: Context, account: ChannelAccount, request: Webhoo
 def apply_receipt(
     conn: sa.Connection, ctx: Context, account: ChannelAccount, update: DeliveryUpdate, now: datetime
 ) -> bool:
-    """Moves a delivery forward. False: no delivery has this vendor's id (yet)."""
+    """Moves a delivery forward. False: no delivery has this vendor's id (yet), and none is named by our own reference."""
     found = deliveries.by_external_id(conn, account.id, update.external_id)
-    if found is None:
+    delivery = deliveries.get(conn, found.id, lock=True) if found else _answered(conn, ctx, account, update, now)
+    if delivery is None:
         return False
-    delivery = deliveries.get(conn, found.id, lock=True)
+    copy = (
+        delivery.external_id != update.external_id
+    )  # of a message that was sent again: one is enough, no failure counts
     move = FORWARD.get(update.status)
-    if delivery is None or move is None:
+    if move is None or (copy and update.status is DeliveryStatus.FAILED):
         return True
     state, earlier = move
     if not deliveries.move(conn, delivery.id, earlier, state, now, code=update.code):
@@ -75,15 +78,29 @@ def apply_receipt(
     return True
 
 
+def _answered(
+    conn: sa.Connection, ctx: Context, account: ChannelAccount, update: DeliveryUpdate, now: datetime
+) -> Delivery | None:
+    """The delivery whose reference the vendor echoes, which it has therefore taken, whether or not its answer came."""
+    named = messaging.delivery_named(ctx, update.reference) if update.reference else None
+    delivery = deliveries.get(conn, named, lock=True) if named else None
+    if delivery is None or delivery.account_id != account.id:
+        return None
+    messaging.taken(conn, ctx, account, delivery.id, SendResult(update.external_id), now)
+    return deliveries.get(conn, delivery.id)
+
+
 def _inbound(
     conn: sa.Connection, ctx: Context, account: ChannelAccount, message: InboundMessage, now: datetime
 ) -> None:
     biller_id, channel = account.row.biller_id, account.plugin.name
+    if message.left:
+        plans.leave(conn, account, message.address, now)
+        return
     if message.start_token is not None:
         _bind(conn, ctx, account, message, now)
         return
-    column = channel if account.plugin.address == "chat" else account.plugin.address
-    payers = [payer.reference for payer in invoices.payers_at(conn, biller_id, column, message.address)]
+    payers = [payer.reference for payer in plans.payers_at(conn, account, message.address)]
     about: dict[str, Any] = {"channel": account.short, "payers": payers}
     if message.stop:
         if deliveries.suppress(conn, biller_id, channel, message.address, plans.STOPPED, now):
@@ -111,7 +128,7 @@ def _bind(conn: sa.Connection, ctx: Context, account: ChannelAccount, message: I
     biller_id, channel = account.row.biller_id, account.plugin.name
     deliveries.bind(conn, account.id, message.address, token.payer_id, now)
     deliveries.allow(conn, biller_id, channel, message.address)
-    invoices.set_payer_chat(conn, token.payer_id, channel, message.address, now)
+    invoices.set_payer_chat(conn, token.payer_id, plans.contact_point(account.plugin), message.address, now)
     payer = invoices.get_payer(conn, token.payer_id)
     bound = NewEvent(EventType.PAYER_BOUND, {"channel": account.short, "payers": [payer.reference]})
     events.append(conn, biller_id, token.invoice_id, [bound], now)
@@ -197,6 +214,7 @@ def as_json(update: DeliveryUpdate) -> dict[str, Any]:
         "occurred_at": update.occurred_at.isoformat(),
         "code": update.code,
         "unreachable": update.unreachable,
+        "reference": update.reference,
     }
 
 

@@ -104,7 +104,8 @@ def _row(
         "name": name,
         "adapter": account.adapter,
         "settings": kept or seal_settings(ctx.vault, kind, name, account.settings),
-        "options": {"methods": list(account.methods), "poll_s": list(account.poll_s)},
+        "options": {"methods": list(account.methods), "poll_s": list(account.poll_s)}
+        | ({"use_phone": True} if account.use_phone else {}),
         "enabled": True,
     }
 

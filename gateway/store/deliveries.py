@@ -120,6 +120,11 @@ def bind(conn: sa.Connection, account_id: int, address: str, payer_id: int, now:
 _BIND = new_or_nothing(binding, ("account_id", "address", "payer_id"), binding.c.id)
 
 
+def unbind(conn: sa.Connection, account_id: int, address: str) -> None:
+    """Nobody is bound to the address at this account any more."""
+    conn.execute(binding.delete().where(binding.c.account_id == account_id, binding.c.address == address))
+
+
 def bound_payers(conn: sa.Connection, account_id: int, address: str) -> list[int]:
     query = sa.select(binding.c.payer_id).where(binding.c.account_id == account_id, binding.c.address == address)
     return list(conn.execute(query.order_by(binding.c.id.desc())).scalars())

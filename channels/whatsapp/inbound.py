@@ -68,7 +68,7 @@ def _parts(changes: Sequence[Any], phone_number_id: str) -> Iterator[tuple[Any, 
         if not isinstance(metadata, dict) or metadata.get("phone_number_id") != phone_number_id:
             continue  # an app has one webhook for all its numbers
         for name, read in (("statuses", _status), ("messages", _message)):
-            parts = value.get(name, ())
+            parts = value.get(name, [])
             yield from ((part, read) for part in (parts if isinstance(parts, list) else [parts]))
 
 

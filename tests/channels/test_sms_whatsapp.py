@@ -67,9 +67,7 @@ class TestSend:
     async def test_reply_buttons_are_one_content_for_each_set_of_labels(self, bench: SmsWhatsAppBench) -> None:
         channel = bench.channel()
         for data in ("later:inv_1", "later:inv_2"):
-            result = await channel.send(
-                a_message(bench, buttons=[replace(LATER, data=data), Button("Da", data="yes")])
-            )
+            result = await channel.send(a_message(bench, buttons=[replace(LATER, data=data), Button("Da", data="yes")]))
             assert bench.twilio.buttons[result.external_id] == [("Mai târziu", data), ("Da", "yes")]
         await bench.channel().send(a_message(bench, buttons=[LATER, Button("Da", data="yes")]))
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gateway.demo.whatsapp import WhatsAppStandIn
 from gateway.rendering import KINDS
-from tests.gateway.cli.test_webhooks import achit
+from tests.gateway.cli.terminal import Done, Terminal
 
 BILLER = """
 [biller]
@@ -22,50 +22,61 @@ display_name = "Acme"
 phone_number_id = "{phone}"
 business_account_id = "{account}"
 access_token = {{ env = "TOKEN" }}
-app_secret = {{ env = "SECRET" }}
-verify_token = {{ env = "SECRET" }}
+app_secret = {{ env = "TOKEN" }}
+verify_token = {{ env = "TOKEN" }}
 api_url = "{url}"
+use_phone = true
 """
-SYNC = ("whatsapp", "templates", "sync")
 TEXTS = {(kind, language) for kind in KINDS for language in ("en", "ro")}
 
 
 @pytest.fixture
-async def meta(tmp_path: Path) -> AsyncIterator[WhatsAppStandIn]:
+async def meta() -> AsyncIterator[WhatsAppStandIn]:
     async with WhatsAppStandIn(receipts=False) as stand_in:
-        (tmp_path / "billers").mkdir()
-        biller = BILLER.format(
-            phone=stand_in.phone_number_id, account=stand_in.business_account_id, url=stand_in.api_url
-        )
-        (tmp_path / "billers" / "acme.toml").write_text(biller)
-        code, said = await achit(tmp_path, "apply", TOKEN=stand_in.token, SECRET="s")
-        assert code == 0, said
         yield stand_in
 
 
-async def test_what_is_missing_is_submitted_once(tmp_path: Path, meta: WhatsAppStandIn) -> None:
+async def sync(terminal: Terminal, *words: str) -> Done:
+    """The command in a thread, so that the stand-in can answer it."""
+    return await asyncio.to_thread(terminal.run, "whatsapp", "templates", "sync", *words)
+
+
+async def test_what_is_missing_is_submitted_once(terminal: Terminal, meta: WhatsAppStandIn) -> None:
+    account, phone = meta.business_account_id, meta.phone_number_id
+    terminal.write("billers/acme.toml", BILLER.format(phone=phone, account=account, url=meta.api_url))
+    terminal.environment["TOKEN"] = meta.token
+    assert (await asyncio.to_thread(terminal.run, "apply")).code == 0
     meta.api.approves = False
-    code, said = await achit(tmp_path, *SYNC, "--dry-run", "--json")
-    rows = json.loads(said)["templates"]
-    assert (code, {row["status"] for row in rows}, meta.api.kept) == (1, {"missing"}, {})
+
+    done = await sync(terminal, "--dry-run", "--json")
+    rows: list[dict[str, Any]] = done.json["templates"]
+    assert (done.code, {row["status"] for row in rows}, meta.api.kept) == (1, {"missing"}, {})
     assert {(row["kind"], row["language"]) for row in rows} == TEXTS
 
-    code, said = await achit(tmp_path, *SYNC)
-    assert (code, said.count("submitted now")) == (0, len(TEXTS)), said
+    done = await sync(terminal)
+    assert (done.code, done.out.count("submitted now")) == (0, len(TEXTS)), done
     assert {kept.category for kept in meta.api.kept.values()} == {"UTILITY"}
 
     first = next(iter(meta.api.kept.values()))
-    first.status, first.rejected_reason = "REJECTED", "INVALID_FORMAT"
-    code, said = await achit(tmp_path, *SYNC, "--biller", "acme", "--json")
-    rows = {row["name"]: row for row in json.loads(said)["templates"]}
-    assert code == 1
-    assert sorted(row["status"] for row in rows.values()) == ["pending"] * (len(TEXTS) - 1) + ["rejected"]
-    assert rows[first.name.removeprefix("achit_")]["reason"] == "INVALID_FORMAT"
-    assert not any(row["new"] for row in rows.values())
+    meta.judge(first.name, first.language, "REJECTED", "INVALID_FORMAT")
+    done = await sync(terminal, "--biller", "acme", "--json")
+    by_name = {row["name"]: row for row in done.json["templates"]}
+    assert done.code == 1
+    assert sorted(row["status"] for row in by_name.values()) == ["pending"] * (len(TEXTS) - 1) + ["rejected"]
+    assert by_name[first.name.removeprefix("achit_")]["reason"] == "INVALID_FORMAT"
+    assert not any(row["new"] for row in by_name.values())
     assert len(meta.api.kept) == len(TEXTS)
 
-
-async def test_a_refusal_is_a_sentence(tmp_path: Path, meta: WhatsAppStandIn) -> None:
     meta.token = "revoked"
-    code, said = await achit(tmp_path, *SYNC)
-    assert (code, said.strip()) == (1, "achit: a vendor cannot say which templates it has: 190: Meta refused")
+    done = await sync(terminal)
+    assert (done.code, done.err.strip()) == (
+        1,
+        "achit: a vendor cannot say which templates it has: 190: Meta refused",
+    )
+
+
+def test_a_biller_without_whatsapp_is_told_so(terminal: Terminal) -> None:
+    terminal.ok("apply")
+    assert terminal.refused("whatsapp", "templates", "sync") == [
+        "achit: acme has no channel that reaches payers by whatsapp"
+    ]

@@ -40,7 +40,9 @@ class Account:
     auth_token_secondary: Secret | None = field(
         default=None, metadata={"doc": "Secondary auth token, accepted while the tokens are being changed."}
     )
-    from_number: str | None = field(default=None, metadata={"doc": "Sender: a number in E.164, or a name (one-way)."})
+    from_number: str | None = field(
+        default=None, metadata={"doc": "Sender: a number in E.164; for SMS also a name (one-way)."}
+    )
     messaging_service_sid: str | None = field(default=None, metadata={"doc": "Or a Messaging Service, MG…"})
     api_key_sid: str | None = field(default=None, metadata={"doc": "API key to send with, SK…"})
     api_key_secret: Secret | None = field(default=None, metadata={"doc": "Its secret."})

@@ -20,7 +20,8 @@ from gateway.ports.values import Secret, WebhookRequest
 from gateway.rendering import KINDS, Renderer
 from gateway.rendering.samples import sample_message
 from gateway.testing.channel_steps import a_message
-from tests.channels.test_whatsapp import AT, DOCUMENT, LATER, PAY, TEMPLATE, TEXT_KEPT, Answers
+from tests.channels.test_whatsapp import DOCUMENT, LATER, PAY, TEMPLATE, TEXT_KEPT, Answers
+from tests.channels.test_whatsapp_inbound import AT
 from tests.channels.whatsapp_bench import WhatsAppBench, open_bench
 
 MESSAGES = "/{Version}/{Phone-Number-ID}/messages"

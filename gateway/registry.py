@@ -19,7 +19,8 @@ from gateway.ports.provider import ProviderPlugin
 
 DISTRIBUTION = "achit"
 PACKAGES = ("gateway", "channels", "providers")
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
+_PART = "[a-z][a-z0-9_]{0,31}"
+_NAME = re.compile(rf"{_PART}(?:\.{_PART})?")  # with a point: a second face of one adapter's package
 
 P = TypeVar("P", ChannelPlugin[Any], ProviderPlugin[Any])
 
@@ -44,7 +45,9 @@ class Registry:
 
     def _load(self, kind: str, name: str, wanted: type[P]) -> P:
         if not _NAME.fullmatch(name):
-            raise AdapterNotFound(f"the name of a {kind} adapter is lower-case letters, digits and _, from a letter on")
+            raise AdapterNotFound(
+                f"the name of a {kind} adapter is lower-case letters, digits and _, from a letter on, or two of these with a point"
+            )
         plugin = self._ours(kind, name)
         if plugin is None:
             plugin = self._theirs(kind, name)
@@ -59,7 +62,7 @@ class Registry:
         try:
             module = importlib.import_module(path)
         except ModuleNotFoundError as error:
-            if error.name == path:
+            if error.name and f"{path}.".startswith(f"{error.name}."):
                 return None
             raise AdapterNotFound(f"{kind} {name!r} needs the module {error.name!r}, which is not there") from error
         except ImportError as error:

@@ -6,6 +6,7 @@ The SDK's own client uses what aiohttp 4 drops, and hides on which side of the w
 from __future__ import annotations
 
 import base64
+import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,8 +21,8 @@ from gateway.ports.errors import AdapterError, OutcomeUnknown, Rejected, RetryLa
 from gateway.ports.http import HttpClient
 
 # The number itself is the reason. 30003 (switched off, out of range) passes by itself and does not silence a payer.
-UNREACHABLE = frozenset({"21211", "21217", "21610", "21614", "30004", "30005", "30006"})
-_BUSY = frozenset({"20429", "21611"})  # too many requests; the sender's queue is full
+UNREACHABLE = frozenset({"21211", "21217", "21610", "21614", "30004", "30005", "30006", "63003", "63024"})
+_BUSY = frozenset({"20429", "21611", "63018"})  # too many requests; the sender's queue is full; WhatsApp's rate
 
 
 class Transport(AsyncHttpClient):
@@ -50,11 +51,16 @@ class Transport(AsyncHttpClient):
             method,
             f"{url}?{urlencode(params, doseq=True)}" if params else url,
             headers=sent,
-            body=urlencode(data, doseq=True, errors="replace").encode() if data else None,
+            body=_body(data, sent.get("Content-Type", "")) if data else None,
             submits=method != "GET",
             timeout_s=timeout or self._timeout_s,
         )
         return Response(answer.status, answer.body.decode("utf-8", "replace"), answer.headers)
+
+
+def _body(data: dict[str, Any], media_type: str) -> bytes:
+    written = json.dumps(data) if "json" in media_type else urlencode(data, doseq=True, errors="replace")
+    return written.encode()
 
 
 @contextmanager
@@ -63,16 +69,16 @@ def vendor_errors(*, submits: bool) -> Iterator[None]:
     try:
         yield
     except (TwilioRestException, TwilioServiceException) as error:
-        raise _meaning(error, submits) from None
+        raise meaning(str(error.code or error.status), error.status, submits=submits) from None
     except (TwilioException, ValueError, KeyError, TypeError, AttributeError):
         raise _unclear(submits) from None
 
 
-def _meaning(error: TwilioRestException | TwilioServiceException, submits: bool) -> AdapterError:
-    code = str(error.code or error.status)
-    if code in _BUSY or error.status == 429:
+def meaning(code: str, status: int, *, submits: bool) -> AdapterError:
+    """What an answer with this code and HTTP status means, other than that all went well."""
+    if code in _BUSY or status == 429:
         return RetryLater(f"Twilio {code}")
-    if error.status >= 500:
+    if status >= 500:
         return _unclear(submits)
     return Rejected(code, "Twilio refused", unreachable=code in UNREACHABLE)
 

@@ -6,11 +6,13 @@ A repeated webhook is answered like the first one. Nothing of an unproven one is
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import structlog
 from aiohttp import web
 
 from gateway.api.middleware import receiving
+from gateway.ports.channel import AnswersChallenge
 from gateway.ports.errors import InvalidSignature, MalformedWebhook, RetryLater
 from gateway.ports.values import WebhookRequest
 from gateway.services import receipts, webhooks
@@ -23,7 +25,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """The two webhook routes, over one context."""
+    """The webhook routes, over one context."""
 
     ctx: Context
     timeout_s: float = 30.0  # to receive a body
@@ -31,6 +33,7 @@ class Hooks:
     def routes(self) -> list[web.RouteDef]:
         return [
             web.post("/hooks/channels/{account}", self.channel),
+            web.get("/hooks/channels/{account}", self.challenge, allow_head=False),
             web.post("/hooks/providers/{account}", self.provider),
         ]
 
@@ -40,6 +43,20 @@ class Hooks:
         if account is None:
             raise web.HTTPNotFound
         return await self._receive(request, account)
+
+    async def challenge(self, request: web.Request) -> web.Response:
+        """A vendor asks whether this webhook is ours. Changes nothing."""
+        account = self.ctx.directory.channel_called(request.match_info["account"])
+        if account is None:
+            raise web.HTTPNotFound
+        if not account.plugin.challenges:
+            raise web.HTTPMethodNotAllowed(request.method, ["POST"])
+        try:
+            answer = cast(AnswersChallenge, account.make()).challenge(request.query)
+        except InvalidSignature as error:
+            log.warning("webhook.refused", account=account.row.name, reason=str(error))
+            raise web.HTTPForbidden(reason="not proven") from None
+        return web.Response(text=answer, headers={"X-Content-Type-Options": "nosniff"})
 
     async def provider(self, request: web.Request) -> web.Response:
         """News about money."""

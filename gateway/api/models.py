@@ -137,7 +137,9 @@ class Payer(Request):
     email: Annotated[Email | None, Field(examples=["ana.pop@example.ro"])] = None
     phone: Phone | None = None
     telegram: Annotated[Chat | None, Field(description="Chat id; usually bound by a link instead.")] = None
-    whatsapp: Annotated[Phone | None, Field(description="When it is not `phone`.")] = None
+    whatsapp: Annotated[
+        Phone | None, Field(description="Written to on WhatsApp; a `phone` is not, unless the account says so.")
+    ] = None
     locale: Annotated[Locale | None, Field(description="Default: the biller's.")] = None
     time_zone: Annotated[TimeZone | None, Field(description="Default: the biller's.")] = None
 

@@ -28,7 +28,9 @@ def _templates() -> None:
 
 def preview(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="invoice_issued, payment_received or payment_failed.")],
-    channel: Annotated[Literal["email", "sms", "telegram"], typer.Option("--channel", help="As what.")] = "email",
+    channel: Annotated[
+        Literal["email", "sms", "telegram", "whatsapp"], typer.Option("--channel", help="As what.")
+    ] = "email",
     locale: Annotated[str, typer.Option("--locale", metavar="TAG", help="In which language, such as ro or en.")] = "ro",
     biller: Annotated[
         str | None, typer.Option("--biller", metavar="SLUG", help="With this biller's own templates.")

@@ -34,6 +34,7 @@ class Account:
 
     `methods` and `poll_s` are a provider's: which of its methods are offered and its own polling; empty means as usual.
     `link_free` is a channel's: its messages carry no link, but pay code, site and bank reference.
+    `use_phone` is a channel's whose contact point is `whatsapp`: the phone number serves when there is none.
     """
 
     kind: Kind
@@ -43,6 +44,7 @@ class Account:
     methods: tuple[str, ...] = ()
     poll_s: tuple[int, ...] = ()
     link_free: bool = False
+    use_phone: bool = False
 
 
 class _Options(Section):
@@ -51,11 +53,14 @@ class _Options(Section):
     methods: Annotated[tuple[str, ...], AS_TUPLE] = ()
     poll_s: Ladder = Field(default=(), alias="poll")
     link_free: Annotated[bool, Strict()] = False
+    use_phone: Annotated[bool, Strict()] = False
 
 
 def _of_core(plugin: Plugin) -> set[str]:
     """The names of those that this plugin's accounts may have."""
-    return {"methods", "poll"} if isinstance(plugin, ProviderPlugin) else {"link_free"}
+    if isinstance(plugin, ProviderPlugin):
+        return {"methods", "poll"}
+    return {"link_free", "use_phone"} if plugin.address == "whatsapp" else {"link_free"}
 
 
 @dataclass
@@ -110,7 +115,16 @@ class AccountReader:
         faults += _method_faults(plugin, core.get("methods"), where)
         if faults:
             raise ConfigError(faults)
-        return Account(kind, name, plugin.name, settings, options.methods, options.poll_s, link_free=options.link_free)
+        return Account(
+            kind,
+            name,
+            plugin.name,
+            settings,
+            options.methods,
+            options.poll_s,
+            link_free=options.link_free,
+            use_phone=options.use_phone,
+        )
 
 
 def _text(value: object) -> str:

@@ -22,7 +22,8 @@ from gateway.control.packing import unpack_biller
 from gateway.domain import ids
 from gateway.domain import keys as key_rules
 from gateway.domain.keys import Scope
-from gateway.services import invoices, keys, push_endpoints, setup, transcripts
+from gateway.ports.errors import AdapterError
+from gateway.services import invoices, keys, push_endpoints, setup, templates, transcripts
 from gateway.services.context import Context
 from gateway.services.directory import Biller
 from gateway.services.errors import Conflict, NotFound, ServiceError
@@ -105,6 +106,35 @@ async def _webhooks(ctx: Context, arguments: Json) -> Json:
     if failed:
         raise Refused("a vendor did not take its webhook", [f"{name}: {why}" for name, why in failed.items()])
     return {"biller": biller.slug}
+
+
+async def _sync_templates(ctx: Context, arguments: Json) -> Json:
+    biller, contact_point = _biller(ctx, arguments["biller"]), arguments["contact_point"]
+    accounts = templates.accounts(ctx, biller, contact_point)
+    if not accounts:
+        raise NotFound(f"{biller.slug} has no channel that reaches payers by {contact_point}")
+    try:
+        found = [
+            kept
+            for account in accounts
+            for kept in await templates.sync(ctx, biller, account, dry_run=arguments["dry_run"])
+        ]
+    except AdapterError as error:
+        raise Refused(f"a vendor cannot say which templates it has: {error}") from error
+    return {"biller": biller.slug, "templates": [_kept_json(kept) for kept in found]}
+
+
+def _kept_json(kept: templates.Kept) -> Json:
+    return {
+        "account": kept.account,
+        "kind": kept.kind,
+        "language": kept.text.language,
+        "name": kept.text.name,
+        "status": "refused" if kept.refused else kept.standing.status.value,
+        "reason": kept.refused or kept.standing.reason,
+        "new": kept.new,
+        "body": kept.text.body,
+    }
 
 
 async def _migrate(ctx: Context, arguments: Json) -> Json:
@@ -291,5 +321,6 @@ OPERATIONS: Mapping[str, Operation] = {
     "push.replay_since": _replay_since,
     "tasks": _list_tasks,
     "tasks.replay": _replay_task,
+    "templates.sync": _sync_templates,
     "webhooks": _webhooks,
 }

@@ -52,7 +52,12 @@ class Sms:
 
 
 class TwilioStandIn(HttpStandIn):
-    """One account with one number. With `receipts` every message is reported sent, then delivered."""
+    """One account with one number. With `receipts` every message is reported sent, then delivered.
+
+    `scheme` stands before each address on the wire.
+    """
+
+    scheme = ""
 
     def __init__(
         self,
@@ -102,10 +107,10 @@ class TwilioStandIn(HttpStandIn):
             "SmsSid": sid,
             "SmsStatus": status,
             "MessageStatus": status,
-            "To": message.to,
+            "To": self.scheme + message.to,
             "MessageSid": sid,
             "AccountSid": self.account_sid,
-            "From": message.sender,
+            "From": self.scheme + message.sender,
             "ApiVersion": "2010-04-01",
         }
         if message.service_sid:
@@ -123,6 +128,10 @@ class TwilioStandIn(HttpStandIn):
             self.unsubscribed.add(sender)
         elif word in START_WORDS:
             self.unsubscribed.discard(sender)
+        return await self.say(sender, text)
+
+    async def say(self, sender: str, text: str, more: Mapping[str, str] | None = None) -> int:
+        """What came from a phone goes to the webhook, with `more` fields; the HTTP status of the answer, 0 for none."""
         sid = self._next_sid()
         parts = segments(text)
         self._current[sid] = Sms(sid, self.number, sender, text, "received", parts, "inbound", self.now())
@@ -137,12 +146,13 @@ class TwilioStandIn(HttpStandIn):
                 "SmsSid": sid,
                 "SmsStatus": "received",
                 "Body": text,
-                "To": self.number,
-                "From": sender,
+                "To": self.scheme + self.number,
+                "From": self.scheme + sender,
                 "NumSegments": str(parts),
                 "MessageSid": sid,
                 "AccountSid": self.account_sid,
                 "ApiVersion": "2010-04-01",
+                **(more or {}),
             },
         )
 
@@ -167,15 +177,15 @@ class TwilioStandIn(HttpStandIn):
             return refused
         self.requests.add(form)
         if (problem := self._check(form)) is not None:
-            return _error(400, *problem)
-        service = form.get("MessagingServiceSid")
+            return error_answer(400, *problem)
+        service, body = form.get("MessagingServiceSid"), self._body(form)
         message = Sms(
             sid=self._next_sid(),
-            to=form["To"],
-            sender=form.get("From", self.number),
-            body=form["Body"],
+            to=form["To"].removeprefix(self.scheme),
+            sender=form.get("From", self.number).removeprefix(self.scheme),
+            body=body,
             status="accepted" if service else "queued",
-            segments=segments(form["Body"]),
+            segments=segments(body),
             direction="outbound-api",
             created_at=self.now(),
             status_callback=form.get("StatusCallback"),
@@ -183,11 +193,19 @@ class TwilioStandIn(HttpStandIn):
         )
         self._current[message.sid] = message
         self.messages.add(message)
-        if self.receipts:
-            self._later(self._carry(message.sid))
+        self._taken(message, form)
         if self.fault is Fault.LOSE_ANSWER:
             return await self._hang()
         return self._answer(self._shown(message), status=201)
+
+    def _taken(self, message: Sms, form: Mapping[str, str]) -> None:
+        """What follows by itself from a message that was taken."""
+        if self.receipts:
+            self._later(self._carry(message.sid))
+
+    def _body(self, form: Mapping[str, str]) -> str:
+        """What the payer reads of a request that was found good."""
+        return form["Body"]
 
     async def _carry(self, sid: str) -> None:
         for status in ("sent", "delivered"):
@@ -198,11 +216,12 @@ class TwilioStandIn(HttpStandIn):
             return refused
         query = request.query
         if not query.keys() <= _FILTERS:
-            return _error(400, 20001, "This stand-in does not filter by that")
+            return error_answer(400, 20001, "This stand-in does not filter by that")
         found = [
             message
             for message in reversed(self._current.values())
-            if query.get("To", message.to) == message.to and query.get("From", message.sender) == message.sender
+            if query.get("To", self.scheme + message.to) == self.scheme + message.to
+            and query.get("From", self.scheme + message.sender) == self.scheme + message.sender
         ]
         size = min(int(query.get("PageSize", "50")), 1000)
         path = request.path
@@ -226,39 +245,45 @@ class TwilioStandIn(HttpStandIn):
             return refused
         message = self._current.get(request.match_info["sid"])
         if message is None:
-            return _error(404, 20404, f"The requested resource {request.path} was not found")
+            return error_answer(404, 20404, f"The requested resource {request.path} was not found")
         return self._answer(self._shown(message))
 
     def _refuse_caller(self, request: web.Request) -> web.Response | None:
+        ours = request.match_info["account"] == self.account_sid
+        return self.refuse_login(request) if ours else error_answer(401, 20003, "Authenticate")
+
+    def refuse_login(self, request: web.Request) -> web.Response | None:
         logins = {self.account_sid: self.auth_token, **self.api_keys}
         known = {"Basic " + base64.b64encode(f"{name}:{word}".encode()).decode() for name, word in logins.items()}
-        if request.headers.get("Authorization") not in known or request.match_info["account"] != self.account_sid:
-            return _error(401, 20003, "Authenticate")
+        if request.headers.get("Authorization") not in known:
+            return error_answer(401, 20003, "Authenticate")
         return None
 
     async def _fail(self) -> web.Response | None:
         match self.fault:
             case Fault.THROTTLED:
                 headers = {} if self.retry_after_s is None else {"Retry-After": str(self.retry_after_s)}
-                return _error(429, 20429, "Too Many Requests", headers)
+                return error_answer(429, 20429, "Too Many Requests", headers)
             case Fault.UNAVAILABLE:
-                return _error(503, 20503, "Service unavailable")
+                return error_answer(503, 20503, "Service unavailable")
             case Fault.BROKEN:
-                return _error(500, 20500, "Internal Server Error")
+                return error_answer(500, 20500, "Internal Server Error")
             case Fault.HANG:
                 return await self._hang()
             case _:
                 return None
 
     def _check(self, form: Mapping[str, str]) -> tuple[int, str] | None:
-        to, callback = form.get("To", ""), form.get("StatusCallback")
+        whole, callback = form.get("To", ""), form.get("StatusCallback")
+        to, ours = whole.removeprefix(self.scheme), self.scheme + self.number
         host = urlsplit(callback).hostname if callback else "callback"
         checks = (
             (not to, 21604, "A 'To' phone number is required."),
             (not (form.get("From") or form.get("MessagingServiceSid")), 21603, "A 'From' phone number is required."),
-            (not form.get("Body"), 21602, "Message body is required."),
+            (not (form.get("Body") or form.get("ContentSid")), 21602, "Message body is required."),
             (_E164.fullmatch(to) is None, 21211, f"Invalid 'To' Phone Number: {to[:-4]}XXXX"),
-            (form.get("From", self.number) != self.number, 21606, "The 'From' phone number is not yours"),
+            (whole != self.scheme + to, 63007, "Twilio could not find a Channel with the specified From address"),
+            (form.get("From", ours) != ours, 21606, "The 'From' phone number is not yours"),
             (form.get("MessagingServiceSid", self.service_sid) != self.service_sid, 21705, "Invalid service sid"),
             (len(form.get("Body", "")) > 1600, 21617, "The concatenated message body exceeds the 1600 character limit"),
             (not host or "_" in host, 21609, "The 'StatusCallback' URL is not a valid fully qualified URL"),
@@ -275,8 +300,8 @@ class TwilioStandIn(HttpStandIn):
             "sid": current.sid,
             "account_sid": self.account_sid,
             "messaging_service_sid": current.service_sid,
-            "to": current.to,
-            "from": None if current.service_sid and unsent else current.sender,
+            "to": self.scheme + current.to,
+            "from": None if current.service_sid and unsent else self.scheme + current.sender,
             "body": current.body,
             "status": current.status,
             "direction": current.direction,
@@ -303,7 +328,7 @@ class TwilioStandIn(HttpStandIn):
         return f"SM{self._sids:032x}"
 
 
-def _error(status: int, code: int, message: str, headers: Mapping[str, str] | None = None) -> web.Response:
+def error_answer(status: int, code: int, message: str, headers: Mapping[str, str] | None = None) -> web.Response:
     body = {
         "code": code,
         "message": message,

@@ -92,7 +92,8 @@ MEANINGS: dict[EventType, str] = {
     EventType.DELIVERY_REVOKED: "A queued message was not sent, because it was no longer true.",
     EventType.DELIVERY_IMPOSSIBLE: "There was no way left to reach the payer.",
     EventType.PAYER_STOPPED: (
-        "No more messages go to this address: `reason` is `stopped` (the payer's wish) or `unreachable` (it is dead)."
+        "No more messages go to this address: `reason` is `stopped` (the payer's wish), `unreachable` (it is dead) or "
+        "`left` (the payer has another number now, and this one may be somebody else's)."
     ),
     EventType.PAYER_STARTED: "The payer wants messages on this channel again.",
     EventType.PAYER_BOUND: "A chat was bound to the payer by a single-use link.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -57,11 +57,48 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A text that the vendor keeps and has approved: its `name`, what stands in its places, and the end of its button's URL."""
+    """A text that the vendor keeps and has approved: its `name`, what stands in its places, and the end of its button's URL.
+
+    The vendor keeps one text for each `name` and `language`; see `TemplateText`.
+    """
 
     name: str
     values: Sequence[str] = ()
     url_path: str | None = None
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateText:
+    """What a vendor is asked to keep: `body` with its places `{{1}}`, `{{2}}` ..., an example for each, and one URL button.
+
+    The button opens `url` with a `Template.url_path` behind it. A text never changes under its name: another text has another.
+    """
+
+    name: str
+    language: str
+    body: str
+    examples: Sequence[str]
+    button: str
+    url: str
+    example_path: str
+
+
+class TemplateStatus(StrEnum):
+    """How a vendor stands to one text."""
+
+    APPROVED = "approved"
+    PENDING = "pending"
+    REJECTED = "rejected"  # also paused and disabled: it cannot be sent
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateStanding:
+    """A vendor's word on one text; `reason` is its own, empty when it gave none."""
+
+    status: TemplateStatus
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +108,8 @@ class Message:
     `reference` identifies the delivery and is the same on every try: a vendor's idempotency key where there is one, the
     Message-ID of an email, the token in a return path. `receipt_url` is where this vendor should send receipts.
     `in_reply_to` is the vendor's id of the payer's message that this answers. `in_window`: the payer wrote within the plugin's
-    `window_s`; outside it only `template` may be sent, on a channel that has such a window. `charge` is what may be paid in the
-    chat itself, on a channel with `native_payments`; an edit does without it.
+    `window_s`; outside it only `template` may be sent, on a channel that has such a window, and `text` is what the payer reads of
+    it. `charge` is what may be paid in the chat itself, on a channel with `native_payments`; an edit does without it.
     """
 
     reference: str
@@ -101,7 +138,10 @@ class SendResult:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryUpdate:
-    """One receipt. `event_id` is the same when the vendor repeats it. `unreachable`: suppress this address here."""
+    """One receipt. `event_id` is the same when the vendor repeats it. `unreachable`: suppress this address here.
+
+    `reference` is `Message.reference`, from a vendor that echoes it: so a send that nobody answered is known after all.
+    """
 
     event_id: str
     external_id: str
@@ -109,6 +149,7 @@ class DeliveryUpdate:
     occurred_at: datetime
     code: str | None = None
     unreachable: bool = False
+    reference: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +160,7 @@ class InboundMessage:
     `auto`: a machine wrote it (out of office, a list, a report), and nobody answers it. `in_reply_to` is the vendor's id, or our
     `reference`, of the message that is answered. `contact` is the sender's own number in E.164, shared and vouched for by the
     vendor. `locale` is the vendor's hint of the sender's language. `media`: there is more than text (a picture, a voice).
+    `left`: not words but the vendor's report that the sender has given this address up; who writes from it next is a stranger.
     """
 
     event_id: str
@@ -136,6 +178,7 @@ class InboundMessage:
     in_reply_to: str | None = None
     contact: str | None = None
     locale: str | None = None
+    left: bool = False
 
 
 ChannelEvent = DeliveryUpdate | InboundMessage | CheckoutQuery | PaymentUpdate
@@ -175,6 +218,22 @@ class Registers(Protocol):
         ...
 
 
+class AnswersChallenge(Protocol):
+    def challenge(self, query: Mapping[str, str]) -> str:
+        """What to answer a vendor that asks by GET, with these parameters, whether the webhook is ours. Raises InvalidSignature."""
+        ...
+
+
+class KeepsTemplates(Protocol):
+    async def templates(self, texts: Sequence[TemplateText]) -> Sequence[TemplateStanding]:
+        """How the vendor stands to each of the texts, in their order. Changes nothing. Raises RetryLater or Rejected."""
+        ...
+
+    async def register_template(self, text: TemplateText) -> TemplateStanding:
+        """Asks the vendor to keep a text that it does not have. Raises RetryLater, Rejected or OutcomeUnknown."""
+        ...
+
+
 class Closes(Protocol):
     async def aclose(self) -> None:
         """Lets go of connections. Calling it twice is fine."""
@@ -186,21 +245,25 @@ class ChannelPlugin(Generic[S]):
     """What an adapter file declares in its last line; `create` is checked against `settings` by mypy in that file.
 
     `settings` is a frozen dataclass: its secrets are encrypted at rest, `field(metadata={"doc": ...})` is the reference.
-    `edits`, `finds_sent`, `opens_chats`, `registers` and `native_payments` declare that the channel also fulfils `Edits`,
-    `FindsSent`, `OpensChats`, `Registers` and `NativePayments`. `acknowledge` is the body and content type of our 2xx answer to
-    its webhooks.
+    `edits`, `finds_sent`, `opens_chats`, `registers`, `challenges`, `templates` and `native_payments` declare that the channel also
+    fulfils `Edits`, `FindsSent`, `OpensChats`, `Registers`, `AnswersChallenge`, `KeepsTemplates` and `NativePayments`.
+    `acknowledge` is the body and content type of our 2xx answer to its webhooks.
     """
 
     name: str
     settings: type[S]
     create: Callable[[S, HttpClient], Channel]
-    address: str  # which contact point it sends to: "email", "phone" or "chat"
+    address: (
+        str  # which contact point it sends to: "email", "phone", "whatsapp", or "chat" (the one of the plugin's name)
+    )
     limits: Limits = field(default_factory=Limits)
     edits: bool = False
     finds_sent: bool = False
     opens_chats: bool = False
     registers: bool = False
     native_payments: bool = False
+    challenges: bool = False
+    templates: bool = False
     replies: bool = False  # payers can answer on it
     acknowledge: tuple[bytes, str] = (b"", "text/plain")
     receipts: bool = False  # the vendor reports delivery

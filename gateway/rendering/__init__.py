@@ -10,7 +10,7 @@ from gateway.rendering.faults import BadTemplates
 from gateway.rendering.gsm7 import septets, to_gsm7
 from gateway.rendering.policy import content_security_policy
 from gateway.rendering.preview import CHANNELS, check, preview
-from gateway.rendering.renderer import KINDS, Renderer
+from gateway.rendering.renderer import KEPT_KINDS, KINDS, Renderer
 from gateway.rendering.sources import Asset, templates_root
 from gateway.rendering.values import (
     Brand,
@@ -35,6 +35,7 @@ from gateway.rendering.values import (
 
 __all__ = [
     "CHANNELS",
+    "KEPT_KINDS",
     "KINDS",
     "AnswerText",
     "Asset",

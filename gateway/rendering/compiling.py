@@ -1,6 +1,6 @@
 """Voices: the templates of one biller in one language, compiled, with the formats and labels of that language.
 
-A template sees its context's values and: filters `money`, `day`, `sms_money`, `sms_day`, `masked`, `label`, `asset`;
+A template sees its context's values and: filters `money`, `day`, `sms_money`, `sms_day`, `masked`, `label`, `asset`, `place`;
 tables `icon` (status icons by state) and `symbol` (of methods, by name). No function of ours is called from a template
 in any other way.
 """
@@ -21,11 +21,12 @@ from gateway.domain.invoices import IconState
 from gateway.rendering import catalogues
 from gateway.rendering.elements.icons import icon_svg
 from gateway.rendering.formats import Formats
+from gateway.rendering.keeping import placed
 from gateway.rendering.sources import SYMBOLS, Assets, read_assets, read_sources
 from gateway.rendering.translating import Codes, TranslatingLoader
 from gateway.rendering.values import MESSAGES, PAGES, masked
 
-PARTS = ("subject.txt", "email.html", "email.txt", "short.txt")
+PARTS = ("subject.txt", "email.html", "email.txt", "short.txt", "template.txt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,8 @@ class Compiler:
         """
         sources = read_sources(folders, faults)
         assets = read_assets(folders, faults)
-        wanted = [f"{kind}/{part}" for kind in MESSAGES for part in PARTS] + [f"paypage/{page}.html" for page in PAGES]
+        wanted = [f"{kind}/{part}" for kind in MESSAGES for part in (PARTS[:4] if kind == "reply" else PARTS)]
+        wanted += [f"paypage/{page}.html" for page in PAGES]
         faults.extend(f"{name}: is missing" for name in wanted if name not in sources)
         symbols = _Symbols(
             (name.removeprefix(SYMBOLS).removesuffix(".svg"), Markup(source))  # noqa: S704 (a template, not a value)
@@ -127,6 +129,7 @@ def _environment(voice: Voice, sources: Mapping[str, str], symbols: Mapping[str,
         "masked": masked,
         "label": _late(lambda name, *groups, default=None: voice.label(name, *groups, default=default) % ()),
         "asset": _late(voice.assets.url),
+        "place": placed,
     }
     environment.globals["icon"] = {state: Markup(icon_svg(state)) for state in IconState}  # noqa: S704 (our own shapes)
     environment.globals["symbol"] = symbols

@@ -5,23 +5,26 @@ sample contexts.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from jinja2 import TemplateError
 
 from gateway.domain.invoices import IconState
 from gateway.rendering.gsm7 import SEGMENT, septets
-from gateway.rendering.renderer import KINDS, Renderer
-from gateway.rendering.samples import longest_messages, sample_message, sample_page
-from gateway.rendering.values import PAGES, MessageContext
+from gateway.rendering.keeping import kept_faults
+from gateway.rendering.renderer import KEPT_KINDS, KINDS, Renderer
+from gateway.rendering.samples import about_invoice, longest_messages, sample_message, sample_page
+from gateway.rendering.values import PAGES, MessageContext, Reply
 
-CHANNELS = ("email", "sms", "telegram")
+CHANNELS = ("email", "sms", "telegram", "whatsapp")
+KEPT = frozenset({"whatsapp"})  # there a vendor keeps and approves the text of what nobody asked for
 
 
 def preview(
     renderer: Renderer, kind: str, channel: str, locale: str, *, biller: str | None = None
 ) -> Mapping[str, str]:
     """The parts of a sample message, by file name: `subject.txt`, `email.html`, `email.txt`, or `short.txt` and
-    `buttons.txt`.
+    `buttons.txt`, with the `template.txt` that a vendor keeps where one does.
 
     Raises KeyError on an unknown kind.
     """
@@ -29,7 +32,11 @@ def preview(
     if channel == "email":
         return {"subject.txt": message.subject, "email.html": message.html, "email.txt": message.text}
     buttons = "\n".join(f"{button.text}: {button.url}" for button in message.buttons)
-    return {"short.txt": message.text} | ({"buttons.txt": buttons} if buttons else {})
+    parts = {"short.txt": message.text} | ({"buttons.txt": buttons} if buttons else {})
+    if channel in KEPT and kind in KEPT_KINDS:
+        kept = renderer.kept(kind, about_invoice(kind), locale, biller=biller)
+        parts["template.txt"] = f"{kept.body}\n\n[{kept.button}] {kept.url}{{{{1}}}}"
+    return parts
 
 
 def check(renderer: Renderer) -> list[str]:
@@ -41,6 +48,7 @@ def check(renderer: Renderer) -> list[str]:
         owner = f"{biller}: " if biller else ""
         for locale in renderer.languages:
             faults += [f"{owner}{fault} ({locale})" for fault in _message_faults(renderer, locale, biller)]
+            faults += [f"{owner}{fault} ({locale})" for fault in _kept_faults(renderer, locale, biller)]
             faults += [f"{owner}{fault} ({locale})" for fault in _page_faults(renderer, locale, biller)]
     return faults
 
@@ -58,6 +66,22 @@ def _message_faults(renderer: Renderer, locale: str, biller: str) -> Iterator[st
                 if channel == "sms" and text.isascii() and septets(text) > SEGMENT:
                     yield f"{kind} for sms: {septets(text)} septets at the longest, one segment holds {SEGMENT}"
                     break
+
+
+def _kept_faults(renderer: Renderer, locale: str, biller: str) -> Iterator[str]:
+    for kind in KEPT_KINDS:
+        # another name, link and number of decimals, and whatever a context may lack: the text must stay the same
+        everyday = about_invoice(kind)
+        longest = [each for each in longest_messages(kind) if not isinstance(each, Reply) and not each.link_free]
+        contexts = [replace(each, pay_url=everyday.pay_url) for each in longest]
+        try:
+            kept = [renderer.kept(kind, each, locale, biller=biller) for each in (everyday, *contexts)]
+        except (TemplateError, TypeError, ValueError, KeyError) as error:
+            yield f"{kind}/template.txt: {error}"
+            continue
+        yield from (f"{kind}/template.txt: {fault}" for fault in kept_faults(kept[0]))
+        if len({each.name for each in kept}) > 1:
+            yield f"{kind}/template.txt: says more than its places do: what differs from message to message goes through |place"
 
 
 def _page_faults(renderer: Renderer, locale: str, biller: str) -> Iterator[str]:

@@ -19,7 +19,7 @@ from markupsafe import Markup
 
 from gateway.domain.chat import Answer, Grammars
 from gateway.domain.invoices import IconState
-from gateway.ports.channel import Button
+from gateway.ports.channel import Button, TemplateText
 from gateway.ports.values import Money
 from gateway.rendering import catalogues, grammars
 from gateway.rendering.answers import AnswerText, answer_text
@@ -28,12 +28,14 @@ from gateway.rendering.compiling import PARTS, Compiler, Voice
 from gateway.rendering.elements import icon_png, icon_svg, pay_button_snippet, status_icon_snippet
 from gateway.rendering.faults import BadTemplates
 from gateway.rendering.gsm7 import NAME_SEPTETS, NUMBER_SEPTETS, shorten, to_gsm7
+from gateway.rendering.keeping import Kept
 from gateway.rendering.markup import invoice_markup
 from gateway.rendering.policy import HTTPS, brand_style, content_security_policy
 from gateway.rendering.sources import Asset, templates_root
 from gateway.rendering.values import (
     MESSAGES,
     PAGES,
+    AboutInvoice,
     Brand,
     InvoiceIssued,
     MessageContext,
@@ -46,6 +48,7 @@ from gateway.rendering.values import (
 )
 
 KINDS = tuple(MESSAGES)
+KEPT_KINDS = tuple(kind for kind in KINDS if kind != "reply")  # an answer is free text: the payer has just written
 MOST_PAY_BUTTONS = 3
 _BLANK = re.compile(r"\n{3,}")
 
@@ -88,10 +91,17 @@ class Renderer:
         return catalogues.choose(accepted, self._of(biller), default)
 
     def render(
-        self, kind: str, context: MessageContext, *, channel: str, locale: str, biller: str | None = None
+        self,
+        kind: str,
+        context: MessageContext,
+        *,
+        channel: str,
+        locale: str,
+        biller: str | None = None,
+        template: bool = False,
     ) -> Rendered:
         """One message. On `email` subject, HTML and text; on `sms` one segment of GSM 7-bit text; on other
-        channels text and buttons.
+        channels text and buttons; with `template` that of `kept`, and its text as the payer reads it.
 
         One segment holds for every amount, number and name, and for a link of up to 59 characters, in languages written
         in Latin letters; other scripts stay as they are. Raises TypeError when the context is not that of the kind.
@@ -99,6 +109,10 @@ class Renderer:
         if type(context) is not MESSAGES.get(kind):
             raise TypeError(f"{kind} is not rendered from {type(context).__name__}")
         voice = self._voice(biller, locale)
+        if template and not isinstance(context, Reply):
+            kept = self._kept(voice, kind, context)
+            buttons = (Button(kept.button, url=context.pay_url),)
+            return Rendered("", "", kept.text, buttons, kept.sent(kind, voice.language))
         values = self._read[type(context)](context)
         values["channel"] = channel
         if channel == "email":
@@ -128,6 +142,22 @@ class Renderer:
         (email) links and numbered choices are lines of the text.
         """
         return answer_text(self._voice(biller, answer.locale or locale), answer, sms=sms, buttons=buttons)
+
+    def kept(self, kind: str, example: AboutInvoice, locale: str, *, biller: str | None = None) -> TemplateText:
+        """The text of `kind` that a vendor is to keep, with the values and the link of `example` as its examples.
+
+        The same for every context whose link has the same beginning. Raises TypeError as `render` does.
+        """
+        if type(example) is not MESSAGES.get(kind):
+            raise TypeError(f"{kind} is not rendered from {type(example).__name__}")
+        voice = self._voice(biller, locale)
+        return self._kept(voice, kind, example).kept(kind, voice.language)
+
+    def _kept(self, voice: Voice, kind: str, context: AboutInvoice) -> Kept:
+        button = voice.label(kind, "open", default=voice.label("invoice", "open")) % ()
+        return Kept.of(
+            voice.templates[f"{kind}/template.txt"], self._read[type(context)](context), button, context.pay_url
+        )
 
     def page(self, name: str, context: PageContext, locale: str, *, biller: str | None = None) -> str:
         """A page as HTML; `name` is one of PAGES. Raises TypeError when the context is not that of the page."""

@@ -12,6 +12,7 @@ from itertools import product
 from gateway.domain.invoices import IconState
 from gateway.ports.values import MAX_MINOR, Money
 from gateway.rendering.values import (
+    AboutInvoice,
     Brand,
     Card,
     Debt,
@@ -110,6 +111,14 @@ def sample_message(kind: str) -> MessageContext:
         "reply": Reply(BRAND, "Îți amintim vineri, 27 nov., ora 9:00. Răspunde ANULEAZĂ dacă nu e bine."),
     }
     return everyday[kind]
+
+
+def about_invoice(kind: str) -> AboutInvoice:
+    """An everyday message of `kind`, which is about an invoice. Raises KeyError on one that is not."""
+    message = sample_message(kind)
+    if isinstance(message, Reply):
+        raise KeyError(kind)
+    return message
 
 
 def link_free(message: MessageContext, *, site: str = "acme.example", reference: str = "RF54 1234") -> MessageContext:

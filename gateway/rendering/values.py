@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from gateway.domain.invoices import IconState
-from gateway.ports.channel import Button
+from gateway.ports.channel import Button, Template
 from gateway.ports.values import Money
 
 
@@ -147,6 +147,10 @@ class Reminder:
     payer_name: str = ""
     later: str = ""
     unsubscribe_url: str | None = None
+    link_free: bool = False
+    pay_code: str = ""
+    pay_site: str = ""
+    payment_reference: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +162,8 @@ class Reply:
     unsubscribe_url: str | None = None
 
 
-MessageContext = InvoiceIssued | PaymentReceived | PaymentFailed | Reminder | Reply
+AboutInvoice = InvoiceIssued | PaymentReceived | PaymentFailed | Reminder
+MessageContext = AboutInvoice | Reply
 
 MESSAGES: Mapping[str, type[MessageContext]] = {
     "invoice_issued": InvoiceIssued,
@@ -171,12 +176,15 @@ MESSAGES: Mapping[str, type[MessageContext]] = {
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A message, ready for a channel. `subject` and `html` are empty but for email; `buttons` but for chats."""
+    """A message, ready for a channel. `subject` and `html` are empty but for email; `buttons` but for chats; `template` is
+    there when it was asked for.
+    """
 
     subject: str
     html: str
     text: str
     buttons: tuple[Button, ...] = ()
+    template: Template | None = None
 
 
 @dataclass(frozen=True, slots=True)

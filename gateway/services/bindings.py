@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from gateway.domain.deliveries import MessageKind, Step
 from gateway.domain.events import EventType, NewEvent
-from gateway.ports.channel import ChannelPlugin, InboundMessage, OpensChats
+from gateway.ports.channel import InboundMessage, OpensChats
 from gateway.services import plans
 from gateway.services.context import Context
 from gateway.services.directory import ChannelAccount
@@ -27,15 +27,18 @@ _WORD = re.compile(rf"(?<![0-9A-Za-z])[0-9A-Za-z]{{{TOKEN_WIDTH}}}(?![0-9A-Za-z]
 _CHATS = ("telegram", "whatsapp")  # contact points that a payer may bind
 
 
-def column_of(plugin: ChannelPlugin[object]) -> str:
-    """The payer's contact point that a channel sends to; that of a chat has the channel's name."""
-    return plugin.name if plugin.address == "chat" else plugin.address
-
-
 def payers_of(conn: sa.Connection, ctx: Context, account: ChannelAccount, address: str) -> list[Payer]:
-    """The biller's payers who write from this address: those with that contact point now, and those whose chat it was bound as."""
-    biller_id = account.row.biller_id
-    payers = {payer.id: payer for payer in invoices.payers_at(conn, biller_id, column_of(account.plugin), address)}
+    """The biller's payers who write from this address: those with that contact point now, and those whose chat it was bound as.
+
+    None once the vendor said that its owner has left it.
+    """
+    biller_id, plugin = account.row.biller_id, account.plugin
+    if deliveries.suppressed(conn, biller_id, plugin.name, address) == deliveries.LEFT:
+        return []
+    found = invoices.payers_at(conn, biller_id, plans.contact_point(plugin), address)
+    others = invoices.payers_at(conn, biller_id, "phone", address) if account.use_phone else []
+    found += [payer for payer in others if plans.address_of(payer, plugin, use_phone=True) == address]
+    payers = {payer.id: payer for payer in found}
     for payer_id in deliveries.bound_payers(conn, account.id, address):
         if payer_id not in payers:
             payers[payer_id] = invoices.get_payer(conn, payer_id)
@@ -75,7 +78,7 @@ def bind_by_contact(
     conn: sa.Connection, ctx: Context, account: ChannelAccount, message: InboundMessage, now: datetime
 ) -> list[Payer]:
     """Binds the chat to the payers with the number that its owner shared and the vendor vouches for; none when nobody has it."""
-    if message.contact is None or column_of(account.plugin) not in _CHATS:
+    if message.contact is None or plans.contact_point(account.plugin) not in _CHATS:
         return []
     known = invoices.payers_at(conn, account.row.biller_id, "phone", message.contact)
     return [_bind(conn, account, message.address, payer.id, None, message.contact, now) for payer in known]
@@ -93,21 +96,25 @@ def _bind(
     biller_id, plugin = account.row.biller_id, account.plugin
     deliveries.bind(conn, account.id, address, payer_id, now, contact=contact)
     deliveries.allow(conn, biller_id, plugin.name, address)
-    invoices.set_payer_chat(conn, payer_id, column_of(plugin), address, now)
+    invoices.set_payer_chat(conn, payer_id, plans.contact_point(plugin), address, now)
     payer = invoices.get_payer(conn, payer_id)
     bound = NewEvent(EventType.PAYER_BOUND, {"channel": account.short, "payers": [payer.reference]})
     events.append(conn, biller_id, invoice_id, [bound], now)
     return payer
 
 
-def unbind(conn: sa.Connection, ctx: Context, account: ChannelAccount, address: str, now: datetime) -> list[Payer]:
-    """The address is nobody's any more (its owner gave the number up); gives whose it was. Whoever wants it proves themselves again."""
-    column = column_of(account.plugin)
+def leave(conn: sa.Connection, ctx: Context, account: ChannelAccount, address: str, now: datetime) -> None:
+    """The payer has given the address up: it is nobody's any more, and gets nothing until somebody proves themselves there."""
+    biller_id, plugin = account.row.biller_id, account.plugin
     left = payers_of(conn, ctx, account, address)
     deliveries.unbind(conn, account.id, address)
-    for payer in left if column in _CHATS else ():
+    for payer in left if plans.contact_point(plugin) in _CHATS else ():
         _settle(conn, account, payer, address, now)
-    return left
+    deliveries.allow(conn, biller_id, plugin.name, address)  # whatever it was stopped for before
+    deliveries.suppress(conn, biller_id, plugin.name, address, deliveries.LEFT, now)
+    if left:
+        about = {"channel": account.short, "payers": [payer.reference for payer in left], "reason": deliveries.LEFT}
+        events.append(conn, biller_id, None, [NewEvent(EventType.PAYER_STOPPED, about)], now)
 
 
 def recheck(conn: sa.Connection, ctx: Context, payer: Payer, now: datetime) -> Payer:
@@ -126,7 +133,7 @@ def recheck(conn: sa.Connection, ctx: Context, payer: Payer, now: datetime) -> P
 
 def _settle(conn: sa.Connection, account: ChannelAccount, payer: Payer, gone: str, now: datetime) -> None:
     """Messages that went to an address that is gone go to the newest chat that is left, or to none."""
-    column = column_of(account.plugin)
+    column = plans.contact_point(account.plugin)
     if getattr(invoices.get_payer(conn, payer.id), column) == gone:
         left = [one.address for one in deliveries.bindings_of(conn, payer.id) if one.account_id == account.id]
         invoices.set_payer_chat(conn, payer.id, column, left[0] if left else None, now)

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from gateway.domain.deliveries import Delivery, MessageKind
 from gateway.domain.ids import DELIVERY, show
+from gateway.domain.ids import read as read_id
 from gateway.ports.channel import Button, Message
 from gateway.services import carrying, contexts, native_payments
 from gateway.services.closing import ASKING
@@ -23,6 +24,7 @@ from gateway.services.invoices import View, view
 from gateway.store import conversations, deliveries, invoices
 
 SETTLED, NO_ACCOUNT = "settled", "no_account"
+MARGIN = timedelta(minutes=5)  # a window does not shut between our look and the vendor's
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ def _in_window(conn: sa.Connection, account: ChannelAccount | None, delivery: De
     if account is None or not account.plugin.window_s:
         return True
     wrote_at = conversations.last_in_at(conn, account.id, delivery.address)
-    return wrote_at is not None and now - wrote_at < timedelta(seconds=account.plugin.window_s)
+    return wrote_at is not None and now - wrote_at < timedelta(seconds=account.plugin.window_s) - MARGIN
 
 
 def compose(ctx: Context, account: ChannelAccount, subject: Subject) -> Message:
@@ -80,12 +82,17 @@ def compose(ctx: Context, account: ChannelAccount, subject: Subject) -> Message:
     biller = ctx.directory.biller(delivery.biller_id)
     context = contexts.message(ctx, biller, subject.views, delivery)
     rendered = ctx.renderer.render(
-        delivery.kind, context, channel=account.plugin.name, locale=delivery.locale, biller=biller.slug
+        delivery.kind,
+        context,
+        channel=account.plugin.name,
+        locale=delivery.locale,
+        biller=biller.slug,
+        template=not subject.in_window and delivery.kind is not MessageKind.REPLY,
     )
     said: dict[str, Any] = delivery.about or {}
     one = subject.views[0].invoice if delivery.invoice_id is not None and len(subject.views) == 1 else None
     return Message(
-        reference=f"{ctx.installation}-{show(DELIVERY, delivery.id)}",
+        reference=reference_of(ctx, delivery.id),
         to=delivery.address,
         text=rendered.text,
         locale=delivery.locale,
@@ -97,5 +104,17 @@ def compose(ctx: Context, account: ChannelAccount, subject: Subject) -> Message:
         unsubscribe_url=context.unsubscribe_url,
         receipt_url=f"{ctx.public_url}/hooks/channels/{account.row.name}",
         in_reply_to=said.get("in_reply_to"),
+        template=rendered.template,
         in_window=subject.in_window,
     )
+
+
+def reference_of(ctx: Context, delivery_id: int) -> str:
+    """What a delivery is called at vendors: the same on every try, and no other installation's."""
+    return f"{ctx.installation}-{show(DELIVERY, delivery_id)}"
+
+
+def delivery_named(ctx: Context, reference: str) -> int | None:
+    """The number in a `reference_of`; None when it is not one of this installation."""
+    whose, _, named = reference.rpartition("-")
+    return read_id(DELIVERY, named) if whose == ctx.installation else None

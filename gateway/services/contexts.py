@@ -234,7 +234,7 @@ def chats(ctx: Context, view: View) -> list[str]:
         account.short
         for account in ctx.directory.channels_of(view.invoice.biller_id)
         if account.plugin.opens_chats
-        and plans.address_of(view.payer, account.plugin) is None
+        and plans.address_of(view.payer, account.plugin, account.use_phone) is None
         and cast(OpensChats, account.make()).start_url("") is not None
     ]
 

@@ -75,6 +75,11 @@ class ChannelAccount:
         return bool(self.row.options.get("link_free"))
 
     @property
+    def use_phone(self) -> bool:
+        """Whether a payer's phone number serves when the channel's own contact point is not known."""
+        return bool(self.row.options.get("use_phone"))
+
+    @property
     def destination(self) -> str:
         return f"channel:{self.row.id}"
 

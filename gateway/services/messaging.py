@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import cast
+from typing import Any, cast
 
 import sqlalchemy as sa
 
@@ -80,7 +80,7 @@ async def _deliver(ctx: Context, sending: _Sending, *, last_try: bool) -> None:
     delivery_id = sending.delivery.id
     account = sending.account
     try:
-        taken = await _send(ctx, sending)
+        sent = await _send(ctx, sending)
     except Rejected as error:
         code, unreachable = error.code, error.unreachable
         await ctx.db.write(
@@ -95,10 +95,12 @@ async def _deliver(ctx: Context, sending: _Sending, *, last_try: bool) -> None:
         if not last_try:
             raise RetryLater(str(error)) from None
     else:
-        if taken is None:
+        if sent is None:
             await ctx.db.write(lambda conn: _withheld(conn, ctx, sending, ctx.clock.now()))
         else:
-            await ctx.db.write(lambda conn: _sent(conn, ctx, account, delivery_id, taken, ctx.clock.now()))
+            await ctx.db.write(
+                lambda conn: taken(conn, ctx, account, delivery_id, sent.result, ctx.clock.now(), words=sent.words)
+            )
 
 
 def _begin(
@@ -158,14 +160,22 @@ async def _is_anothers(ctx: Context, delivery: Delivery, external_id: str) -> bo
     return known is not None and known.id != delivery.id
 
 
-def _sent(
-    conn: sa.Connection, ctx: Context, account: ChannelAccount, delivery_id: int, taken: _Taken, now: datetime
+def taken(
+    conn: sa.Connection,
+    ctx: Context,
+    account: ChannelAccount,
+    delivery_id: int,
+    result: SendResult,
+    now: datetime,
+    *,
+    words: str | None = None,
 ) -> None:
+    """The vendor has the message: say so, and wait for its receipt. Nothing when that is known already. `words`: what it said."""
     delivery = deliveries.get(conn, delivery_id, lock=True)
     if delivery is None:
         return
-    result = taken.result
-    also = {"external_id": result.external_id, "segments": result.segments, "sent_at": now, "told": taken.words}
+    also: dict[str, Any] = {"external_id": result.external_id, "segments": result.segments, "sent_at": now}
+    also |= {} if words is None else {"told": words}
     if not deliveries.move(conn, delivery_id, [D.SENDING, D.UNKNOWN], D.SENT, now, **also):
         return
     plans.report(conn, replace(delivery, state=D.SENT, external_id=result.external_id), now)

@@ -20,7 +20,7 @@ from gateway.store import deliveries, events, invoices, outbox
 from gateway.store.invoices import Payer
 
 DELIVER, FALL_BACK, REVISE = "deliver", "fall-back", "revise"
-STOPPED, UNREACHABLE = deliveries.STOPPED, deliveries.UNREACHABLE
+STOPPED, UNREACHABLE, LEFT = deliveries.STOPPED, deliveries.UNREACHABLE, deliveries.LEFT
 
 
 def policy(biller: Biller) -> Sequence[Step]:
@@ -37,10 +37,15 @@ def check(directory: Directory, biller: Biller, steps: Sequence[Step] | None, pa
             raise Invalid(f"you have no channel {step.channel!r}; you have: {have}", path=f"{path}[{place}].channel")
 
 
-def address_of(payer: Payer, plugin: ChannelPlugin[object]) -> str | None:
-    """Where a channel reaches the payer: its contact point, or the chat of that channel's name."""
-    field = plugin.name if plugin.address == "chat" else plugin.address
-    return getattr(payer, field, None)
+def contact_point(plugin: ChannelPlugin[object]) -> str:
+    """The payer's column that holds a channel's addresses: its contact point, or the chat of that channel's name."""
+    return plugin.name if plugin.address == "chat" else plugin.address
+
+
+def address_of(payer: Payer, plugin: ChannelPlugin[object], use_phone: bool = False) -> str | None:
+    """Where a channel reaches the payer; `use_phone`: at the phone number when there is no such address."""
+    address: str | None = getattr(payer, contact_point(plugin), None)
+    return address or (payer.phone if use_phone else None)
 
 
 def report(conn: sa.Connection, delivery: Delivery, now: datetime) -> None:
@@ -111,7 +116,7 @@ def begin(
     accounts = {account.short: account for account in directory.channels_of(payer.biller_id)}
     for place, step in enumerate(steps):
         account = accounts.get(step.channel)
-        address = account and address_of(payer, account.plugin)
+        address = account and address_of(payer, account.plugin, account.use_phone)
         if account is None or not address:
             reasons[step.channel] = "no such channel" if account is None else "no address"
             continue

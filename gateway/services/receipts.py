@@ -11,13 +11,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from gateway.domain.deliveries import FORWARD, DeliveryState
+from gateway.domain.deliveries import FORWARD, Delivery, DeliveryState
 from gateway.domain.events import EventType, NewEvent
-from gateway.ports.channel import DeliveryStatus, DeliveryUpdate, InboundMessage
+from gateway.ports.channel import DeliveryStatus, DeliveryUpdate, InboundMessage, SendResult
 from gateway.ports.native import CheckoutQuery
 from gateway.ports.provider import PaymentUpdate
 from gateway.ports.values import WebhookRequest
-from gateway.services import bindings, messaging, native_payments, plans
+from gateway.services import bindings, composing, messaging, native_payments, plans
 from gateway.services.attempts import APPLY_INBOX
 from gateway.services.context import Context
 from gateway.services.directory import Biller, ChannelAccount
@@ -64,13 +64,16 @@ async def receive_webhook(ctx: Context, account: ChannelAccount, request: Webhoo
 def apply_receipt(
     conn: sa.Connection, ctx: Context, account: ChannelAccount, update: DeliveryUpdate, now: datetime
 ) -> bool:
-    """Moves a delivery forward. False: no delivery has this vendor's id (yet)."""
+    """Moves a delivery forward. False: no delivery has this vendor's id (yet), and none is named by our own reference."""
     found = deliveries.by_external_id(conn, account.id, update.external_id)
-    if found is None:
+    delivery = deliveries.get(conn, found.id, lock=True) if found else _answered(conn, ctx, account, update, now)
+    if delivery is None:
         return False
-    delivery = deliveries.get(conn, found.id, lock=True)
+    copy = (
+        delivery.external_id != update.external_id
+    )  # of a message that was sent again: one is enough, no failure counts
     move = FORWARD.get(update.status)
-    if delivery is None or move is None:
+    if move is None or (copy and update.status is DeliveryStatus.FAILED):
         return True
     state, earlier = move
     if not deliveries.move(conn, delivery.id, earlier, state, now, code=update.code):
@@ -85,10 +88,25 @@ def apply_receipt(
     return True
 
 
+def _answered(
+    conn: sa.Connection, ctx: Context, account: ChannelAccount, update: DeliveryUpdate, now: datetime
+) -> Delivery | None:
+    """The delivery whose reference the vendor echoes, which it has therefore taken, whether or not its answer came."""
+    named = composing.delivery_named(ctx, update.reference) if update.reference else None
+    delivery = deliveries.get(conn, named, lock=True) if named else None
+    if delivery is None or delivery.account_id != account.id:
+        return None
+    messaging.taken(conn, ctx, account, delivery.id, SendResult(update.external_id), now)
+    return deliveries.get(conn, delivery.id)
+
+
 def _inbound(
     conn: sa.Connection, ctx: Context, account: ChannelAccount, message: InboundMessage, now: datetime
 ) -> None:
     biller_id, channel = account.row.biller_id, account.plugin.name
+    if message.left:
+        bindings.leave(conn, ctx, account, message.address, now)
+        return
     if bindings.start_token(ctx, account, message) is not None:
         bindings.bind_by_token(conn, ctx, account, message, now)
         return
@@ -165,6 +183,7 @@ def as_json(update: DeliveryUpdate) -> dict[str, Any]:
         "occurred_at": update.occurred_at.isoformat(),
         "code": update.code,
         "unreachable": update.unreachable,
+        "reference": update.reference,
     }
 
 

@@ -109,7 +109,8 @@ def _row(
         "adapter": account.adapter,
         "settings": kept or seal_settings(ctx.vault, kind, name, account.settings),
         "options": {"methods": list(account.methods), "poll_s": list(account.poll_s)}
-        | ({"link_free": True} if account.link_free else {}),
+        | ({"link_free": True} if account.link_free else {})
+        | ({"use_phone": True} if account.use_phone else {}),
         "enabled": True,
     }
 

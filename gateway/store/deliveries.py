@@ -13,7 +13,7 @@ from gateway.domain.deliveries import ARRIVING, REVOCABLE, Delivery, DeliverySta
 from gateway.store.schema import binding, delivery, start_token, suppression
 from gateway.store.statements import Statement, among, by, new_or_nothing
 
-STOPPED, UNREACHABLE = "stopped", "unreachable"  # why an address is suppressed
+STOPPED, UNREACHABLE, LEFT = "stopped", "unreachable", "left"  # why an address is suppressed
 _COLUMNS = [delivery.c[name] for name in Delivery.__dataclass_fields__]
 
 

@@ -20,7 +20,7 @@ from gateway.testing.channel_bench import ChannelBench, Fault, Key
 from gateway.testing.clock import FakeClock
 
 HOOK = "https://pay.example.ro/hooks/channels/acme.sms"
-_TOKENS = {Key.PRESENT: "token-of-the-present", Key.OLD: "token-of-the-past", Key.STRANGER: "token-of-a-stranger"}
+TOKENS = {Key.PRESENT: "token-of-the-present", Key.OLD: "token-of-the-past", Key.STRANGER: "token-of-a-stranger"}
 _FAULTS = {
     Fault.RATE_LIMITED: standin.Fault.THROTTLED,
     Fault.UNAVAILABLE: standin.Fault.UNAVAILABLE,
@@ -28,7 +28,7 @@ _FAULTS = {
     Fault.HANGS_TAKEN: standin.Fault.LOSE_ANSWER,
     Fault.HANGS_NOT_TAKEN: standin.Fault.HANG,
 }
-_STATUSES = {DeliveryStatus.FAILED: "undelivered", DeliveryStatus.UNKNOWN: "teleported"}
+STATUSES = {DeliveryStatus.FAILED: "undelivered", DeliveryStatus.UNKNOWN: "teleported"}
 
 
 class SmsBench(ChannelBench):
@@ -43,12 +43,12 @@ class SmsBench(ChannelBench):
         self.clock = clock
         self.twilio = twilio
         self.settings = self.settings_with()
-        self.rotating = self.settings_with(auth_token_secondary=Secret(_TOKENS[Key.OLD]))
+        self.rotating = self.settings_with(auth_token_secondary=Secret(TOKENS[Key.OLD]))
 
     def settings_with(self, **changes: object) -> Settings:
         usual: dict[str, object] = {
             "account_sid": self.twilio.account_sid,
-            "auth_token": Secret(_TOKENS[Key.PRESENT]),
+            "auth_token": Secret(TOKENS[Key.PRESENT]),
             "from_number": self.twilio.number,
             "api_url": self.twilio.url,
             "timeout_s": 10.0,
@@ -74,7 +74,7 @@ class SmsBench(ChannelBench):
         return [message.sid for message in self.twilio.messages]
 
     def receipt_body(self, external_id: str, status: DeliveryStatus, *, hard: bool = False) -> bytes:
-        fields = {"MessageSid": external_id, "MessageStatus": _STATUSES.get(status, status.value), "To": self.address}
+        fields = {"MessageSid": external_id, "MessageStatus": STATUSES.get(status, status.value), "To": self.address}
         if status is DeliveryStatus.FAILED:
             fields["ErrorCode"] = "30005" if hard else "30003"
         return urlencode(fields).encode()
@@ -86,7 +86,7 @@ class SmsBench(ChannelBench):
 
     def sign(self, body: bytes, key: Key = Key.PRESENT) -> WebhookRequest:
         fields: Mapping[str, str] = dict(parse_qsl(body.decode(), keep_blank_values=True))
-        proof = RequestValidator(_TOKENS[key]).compute_signature(HOOK, fields)
+        proof = RequestValidator(TOKENS[key]).compute_signature(HOOK, fields)
         unsigned = self.unsigned(body)
         return WebhookRequest(body, {**unsigned.headers, "x-twilio-signature": proof}, HOOK, unsigned.received_at)
 
@@ -104,7 +104,7 @@ class SmsBench(ChannelBench):
 @contextlib.asynccontextmanager
 async def open_bench() -> AsyncIterator[SmsBench]:
     clock = FakeClock()
-    twilio = TwilioStandIn(auth_token=_TOKENS[Key.PRESENT], receipts=False, now=clock.now)
+    twilio = TwilioStandIn(auth_token=TOKENS[Key.PRESENT], receipts=False, now=clock.now)
     twilio.retry_after_s = 7
     async with twilio, OutboundClient(clock) as http:
         bench = SmsBench(http, clock, twilio)

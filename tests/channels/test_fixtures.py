@@ -14,13 +14,15 @@ from gateway.ports.channel import Button
 from gateway.ports.errors import AdapterError
 from gateway.ports.http import HttpResponse
 from gateway.testing.channel_steps import a_message, sent
-from tests.channels import email_bench, sms_bench, telegram_bench
+from tests.channels import email_bench, sms_bench, sms_whatsapp_bench, telegram_bench, whatsapp_bench
 
 FOLDER = Path(__file__).parent / "fixtures"
 BENCHES: dict[str, Any] = {
     "email": email_bench.open_bench,
     "sms": sms_bench.open_bench,
+    "sms.whatsapp": sms_whatsapp_bench.open_bench,
     "telegram": telegram_bench.open_bench,
+    "whatsapp": whatsapp_bench.open_bench,
 }
 FIXTURES = {
     f"{path.parent.name}/{path.stem}": json.loads(path.read_text(encoding="utf-8")) for path in FOLDER.glob("*/*.json")

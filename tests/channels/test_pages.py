@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from channels.email.smtp import UNREACHABLE as UNREACHABLE_MAIL
 from channels.sms.transport import UNREACHABLE as UNREACHABLE_NUMBERS
+from channels.whatsapp.calls import UNREACHABLE as UNREACHABLE_WHATSAPP
 from gateway.ports.channel import ChannelPlugin
 from gateway.ports.values import Secret
 from gateway.registry import Registry
@@ -22,10 +23,11 @@ PAGES = sorted((ROOT / "docs" / "channels").glob("*.md"))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_the_example_is_taken(page: Any) -> None:
-    plugin: ChannelPlugin[Any] = Registry().channel(page.stem)
-    (example,) = re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-    tables = tomllib.loads(example)["channels"]
+def test_the_examples_are_taken(page: Any) -> None:
+    examples = re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    tables = [dict(table, name=name) for each in examples for name, table in tomllib.loads(each)["channels"].items()]
+    adapters = [table.get("adapter", table["name"]) for table in tables]
+    assert page.stem in adapters
 
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -34,7 +36,10 @@ def test_the_example_is_taken(page: Any) -> None:
     def secret(written: dict[str, str]) -> Secret:
         return Secret(key.decode() if "file" in written else written["env"])
 
-    assert settings_from(plugin.settings, tables[page.stem], secret=secret)
+    for adapter, table in zip(adapters, tables, strict=True):
+        plugin: ChannelPlugin[Any] = Registry().channel(adapter)
+        own = {name: value for name, value in table.items() if name not in ("name", "adapter")}
+        assert settings_from(plugin.settings, own, secret=secret)
 
 
 def test_codes_that_silence_an_address_are_all_named() -> None:
@@ -42,3 +47,4 @@ def test_codes_that_silence_an_address_are_all_named() -> None:
 
     assert all(code in pages["email"] for code in UNREACHABLE_MAIL)
     assert all(code in pages["sms"] for code in UNREACHABLE_NUMBERS)
+    assert all(code in pages["whatsapp"] for code in UNREACHABLE_WHATSAPP)

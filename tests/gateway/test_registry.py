@@ -112,7 +112,9 @@ def test_ours_comes_before_theirs(channel_file: Write) -> None:
         ("torn", "from gateway.ports.values import NoSuchName", "cannot be loaded"),
         ("../secrets", None, "lower-case letters"),
         ("Email", None, "lower-case letters"),
-        ("os.path", None, "lower-case letters"),
+        ("os.path.join", None, "lower-case letters"),
+        ("os.path", None, "no channel adapter"),
+        ("email.nowhere", None, "no channel adapter"),
         ("", None, "lower-case letters"),
     ],
 )

@@ -76,10 +76,10 @@ def received(**changes: object) -> PaymentReceived:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_message_is_a_folder_of_four_parts(kind: str) -> None:
+def test_a_message_is_a_folder_of_five_parts(kind: str) -> None:
     parts = {file.name for file in (templates_root() / kind).iterdir()}
 
-    assert parts == {"subject.txt", "email.html", "email.txt", "short.txt"}
+    assert parts == {"subject.txt", "email.html", "email.txt", "short.txt", "template.txt"}
 
 
 def test_the_invoice_in_romanian(renderer: Renderer) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -94,7 +94,9 @@ class InboundMessage:
     `stop`/`start` are the vendor's own verdict (a carrier's STOP, a blocked or unblocked bot), not a reading of the text.
     `auto`: a machine wrote it (out of office, a list, a report), and nobody answers it. `in_reply_to` is the vendor's id, or our
     `reference`, of the message that is answered. `contact` is the sender's own number in E.164, shared and vouched for by the
-    vendor. `locale` is the vendor's hint of the sender's language. `media`: there is more than text (a picture, a voice).
+    vendor; where the vendor does not vouch for `address` (email), only a message with `in_reply_to` is known to be the payer's.
+    `address` is empty where a complaint (`stop`) hides whose it is: then `in_reply_to` says it. `locale` is the vendor's hint of
+    the sender's language. `media`: there is more than text (a picture, a voice).
     """
 
     event_id: str
@@ -151,6 +153,19 @@ class Registers(Protocol):
         ...
 
 
+class TakesMail(Protocol):
+    def expects(self, recipient: str) -> bool:
+        """Whether mail to this address is for this account."""
+        ...
+
+    def proof(self, mail: bytes) -> Mapping[str, str]:
+        """The headers by which `parse_webhook` believes that the biller's mail server handed over `mail`, as it does here.
+
+        Raises NotSupported when the account takes no mail.
+        """
+        ...
+
+
 class Closes(Protocol):
     async def aclose(self) -> None:
         """Lets go of connections. Calling it twice is fine."""
@@ -162,8 +177,9 @@ class ChannelPlugin(Generic[S]):
     """What an adapter file declares in its last line; `create` is checked against `settings` by mypy in that file.
 
     `settings` is a frozen dataclass: its secrets are encrypted at rest, `field(metadata={"doc": ...})` is the reference.
-    `edits`, `finds_sent`, `opens_chats` and `registers` declare that the channel also fulfils `Edits`, `FindsSent`,
-    `OpensChats` and `Registers`. `acknowledge` is the body and content type of our 2xx answer to its webhooks.
+    `edits`, `finds_sent`, `opens_chats`, `registers` and `takes_mail` declare that the channel also fulfils `Edits`, `FindsSent`,
+    `OpensChats`, `Registers` and `TakesMail`. `webhook_bytes`: how long its webhooks are at most; 0: as any request.
+    `acknowledge` is the body and content type of our 2xx answer to its webhooks.
     """
 
     name: str
@@ -178,4 +194,6 @@ class ChannelPlugin(Generic[S]):
     replies: bool = False  # payers can answer on it
     acknowledge: tuple[bytes, str] = (b"", "text/plain")
     receipts: bool = False  # the vendor reports delivery
+    takes_mail: bool = False
+    webhook_bytes: int = 0
     window_s: int = 0  # free text only so long after the payer's last message; 0: at any time

@@ -196,15 +196,20 @@ class TestReplies:
             "Return-Path: <>",
         ],
     )
-    async def test_machines_are_not_answered(self, bench: EmailBench, header: str) -> None:
+    async def test_what_machines_write_is_marked(self, bench: EmailBench, header: str) -> None:
         _, mail = await mailed(bench)
+        event = await one(bench, f"{header}\r\n".encode() + bench.mail.answer(mail, "I am on holiday"))
 
-        assert await parsed(bench, f"{header}\r\n".encode() + bench.mail.answer(mail, "I am on holiday")) == ()
+        assert isinstance(event, InboundMessage)
+        assert (event.auto, event.text, event.in_reply_to) == (True, "I am on holiday", "dlv_7f3a")
 
-    async def test_mail_that_answers_nothing_of_ours_is_dropped(self, bench: EmailBench) -> None:
+    async def test_mail_that_answers_nothing_of_ours_is_a_strangers(self, bench: EmailBench) -> None:
         _, mail = await mailed(bench)
         for message_id in ("<dlv_7f3a@acme.example>", "<x@acme.example>", mail.message_id.replace("acme", "eve"), ""):
-            assert await parsed(bench, bench.mail.answer(replace(mail, message_id=message_id), "STOP")) == ()
+            event = await one(bench, bench.mail.answer(replace(mail, message_id=message_id), "STOP"))
+
+            assert isinstance(event, InboundMessage)
+            assert (event.in_reply_to, event.stop, event.auto) == (None, False, False)
 
     async def test_endless_reply_is_bounded(self, bench: EmailBench) -> None:
         _, mail = await mailed(bench)

@@ -30,10 +30,9 @@ _OPENS = r"(?:on|at|le|am|el|il|în|in|la|pe|data|joi|luni|marți|miercuri|viner
 _WROTE = r"(?:wrote|writes|a scris|scrie|scrisese|schrieb|a écrit|escribió|ha scritto)"
 # "On Mon, 23 Nov 2026 at 11:00, Acme <a@b> wrote:", "În data de lun., 23 nov. 2026 la 11:00, Acme a scris:". It names a time or an
 # address, which tells it from a sentence.
-_ATTRIBUTION = re.compile(
-    rf"(?=.{{0,300}}[\d@<]){_OPENS}\b.{{0,300}}\b{_WROTE}\s?:"
-    rf"|[^:<>]{{0,100}}<[^\s<>@]{{1,64}}@[^\s<>]{{1,200}}>.{{0,100}}{_WROTE}.{{0,80}}:",
-    re.IGNORECASE,
+_ATTRIBUTION = re.compile(rf"(?=.{{0,300}}[\d@<]){_OPENS}\b.{{0,300}}\b{_WROTE}\s?:", re.IGNORECASE)
+_NAME_FIRST = re.compile(
+    rf"[^:<>]{{0,60}}<[^\s<>@]{{1,64}}@[^\s<>]{{1,200}}>.{{0,100}}{_WROTE}.{{0,80}}:", re.IGNORECASE
 )
 _DIVIDER = re.compile(
     r"_{10,}|-{2,}\s*(original|forwarded|mesaj|begin forwarded|mesajul|reply|ursprüngliche|message d)\b.{0,60}-{2,}",
@@ -149,6 +148,8 @@ def _ends(lines: Sequence[str], place: int) -> bool:
         return True
     if _FROM.match(line):
         return any(_HEADER.match(later) for later in lines[place + 1 : place + 4])
+    if len(line) < 400 and line.endswith(":") and _NAME_FIRST.fullmatch(line):
+        return True
     # Programs break an attribution at 76 characters, into three lines at most.
     joined = (" ".join(lines[place : place + count]) for count in (1, 2, 3))
     return any(len(text) < 400 and text.endswith(":") and _ATTRIBUTION.fullmatch(text) for text in joined)

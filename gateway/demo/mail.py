@@ -45,6 +45,7 @@ class Mail:
     unsubscribe_url: str
     over_tls: bool
     login: str
+    reply_to: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +148,14 @@ class MailStandIn:
         """The payer answers `mail`."""
         return await self.pipe(self.answer(mail, text))
 
+    async def complain(self, mail: Mail) -> int:
+        """The payer presses "this is spam", and their provider reports it."""
+        return await self.pipe(self.complaint(mail))
+
+    async def be_away(self, mail: Mail, text: str = "Sunt plecat din birou până luni.") -> int:
+        """The payer's mailbox answers by itself."""
+        return await self.pipe(self.out_of_office(mail, text))
+
     def report(self, mail: Mail, status: str = "5.1.1", action: str = "failed") -> bytes:
         """A delivery report (RFC 3464) on `mail`, headers returned."""
         fence = "report.mx.demo.test"
@@ -170,18 +179,54 @@ class MailStandIn:
         body = "".join(f"--{fence}\r\n{part}\r\n\r\n" for part in parts)
         return "\r\n".join((*head, "", f"{body}--{fence}--\r\n")).encode()
 
+    def complaint(self, mail: Mail, kind: str = "abuse", *, hidden: bool = False) -> bytes:
+        """A feedback report (RFC 5965) on `mail`; `hidden`: the provider does not say whose mailbox it was."""
+        fence = "complaint.mx.demo.test"
+        whose = "" if hidden else f"\r\nOriginal-Rcpt-To: <{mail.recipient}>"
+        parts = (
+            "Content-Type: text/plain\r\n\r\nThis is an abuse report for a message of yours.",
+            "Content-Type: message/feedback-report\r\n\r\n"
+            f"Feedback-Type: {kind}\r\nUser-Agent: Demo-FBL/1\r\nVersion: 1{whose}",
+            f"Content-Type: text/rfc822-headers\r\n\r\n{mail.content.split(_END_OF_HEADERS, 1)[0].decode()}",
+        )
+        head = (
+            "From: Feedback Loop <fbl@mx.demo.test>",
+            f"To: {mail.from_header}",
+            "Subject: Complaint about a message",
+            f"Date: {format_datetime(self.now())}",
+            f"Message-ID: <{_digest(mail.message_id, kind)}@mx.demo.test>",
+            "MIME-Version: 1.0",
+            f'Content-Type: multipart/report; report-type=feedback-report; boundary="{fence}"',
+        )
+        body = "".join(f"--{fence}\r\n{part}\r\n\r\n" for part in parts)
+        return "\r\n".join((*head, "", f"{body}--{fence}--\r\n")).encode()
+
+    def out_of_office(self, mail: Mail, text: str) -> bytes:
+        """What a mailbox answers by itself (RFC 3834): to the return path, and marked."""
+        answer = self._reply(mail, f"Răspuns automat: {mail.subject}", text)
+        answer.replace_header("To", mail.sender)
+        answer["Auto-Submitted"] = "auto-replied"
+        answer["X-Auto-Response-Suppress"] = "All"
+        answer.set_content(f"{text}\n")
+        return answer.as_bytes()
+
     def answer(self, mail: Mail, text: str) -> bytes:
-        """A reply to `mail` as mail programs write it: threaded, with the original quoted below."""
+        """A reply to `mail` as mail programs write it: threaded, to where it asks, with the original quoted below."""
+        answer = self._reply(mail, f"Re: {mail.subject}", text)
+        quoted = "\n".join(f"> {line}" for line in mail.text.splitlines())
+        written = f"În {self.now():%d.%m.%Y, la %H:%M}, {mail.from_header} a scris:"
+        answer.set_content(f"{text}\n\n{written}\n{quoted}\n")
+        return answer.as_bytes()
+
+    def _reply(self, mail: Mail, subject: str, text: str) -> EmailMessage:
         answer = EmailMessage(policy=policy.SMTP)
         answer["From"] = mail.recipient
-        answer["To"] = mail.from_header
-        answer["Subject"] = f"Re: {mail.subject}"
+        answer["To"] = mail.reply_to or mail.from_header
+        answer["Subject"] = subject
         answer["Date"] = format_datetime(self.now())
-        answer["Message-ID"] = f"<{_digest(mail.message_id, text)}@phone.demo.test>"
+        answer["Message-ID"] = f"<{_digest(mail.message_id, subject, text)}@phone.demo.test>"
         answer["In-Reply-To"] = answer["References"] = mail.message_id
-        quoted = "\n".join(f"> {line}" for line in mail.text.splitlines())
-        answer.set_content(f"{text}\n\nOn Monday {mail.from_header} wrote:\n{quoted}\n")
-        return answer.as_bytes()
+        return answer
 
     async def pipe(self, raw: bytes) -> int:
         """Posts a raw message as the biller's mail server does; the status of the answer, 0 when there is none."""
@@ -346,4 +391,5 @@ def _read(sender: str, recipient: str, server: _Connection, session: Session, co
         unsubscribe_url=str(parsed["List-Unsubscribe"] or "").strip("<>"),
         over_tls=server.over_tls,
         login=login.login.decode() if isinstance(login, LoginPassword) else "",
+        reply_to=str(parsed["Reply-To"] or ""),
     )

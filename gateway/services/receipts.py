@@ -11,8 +11,9 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 
-from gateway.domain.deliveries import FORWARD, DeliveryState, MessageKind, Step
+from gateway.domain.deliveries import FORWARD, Delivery, DeliveryState, MessageKind, Step
 from gateway.domain.events import EventType, NewEvent
+from gateway.domain.ids import DELIVERY, read
 from gateway.ports.channel import DeliveryStatus, DeliveryUpdate, InboundMessage, OpensChats
 from gateway.ports.values import WebhookRequest
 from gateway.services import messaging, plans
@@ -24,6 +25,7 @@ from gateway.store import deliveries, events, inbox, invoices, outbox
 
 START_TOKEN_LIVES = timedelta(days=7)
 LONGEST_TEXT = 4096
+MOST_KEPT = 262_144  # of a raw webhook: what follows in a mail are attachments
 
 
 async def receive_webhook(ctx: Context, account: ChannelAccount, request: WebhookRequest) -> int:
@@ -32,7 +34,8 @@ async def receive_webhook(ctx: Context, account: ChannelAccount, request: Webhoo
     Raises InvalidSignature or MalformedWebhook, and then keeps nothing.
     """
     happened = await account.make().parse_webhook(request)
-    raw, now = raw_of(request), ctx.clock.now()
+    now, raw = ctx.clock.now(), raw_of(request)
+    raw = replace(raw, body=raw.body[:MOST_KEPT])
 
     def body(conn: sa.Connection) -> int:
         new = 0
@@ -42,7 +45,10 @@ async def receive_webhook(ctx: Context, account: ChannelAccount, request: Webhoo
                 continue
             new += 1
             if isinstance(event, InboundMessage):
-                _inbound(conn, ctx, account, event, now)
+                if event.stop and event.in_reply_to:
+                    _complained(conn, ctx, account, event, now)
+                elif event.stop or event.start or not event.auto:
+                    _inbound(conn, ctx, account, event, now)
             elif not apply_receipt(conn, ctx, account, event, now):
                 inbox.hold(conn, inbox_id, as_json(event))  # it came before we knew the vendor's id
                 outbox.add(conn, APPLY_INBOX, inbox_id, "", now + timedelta(seconds=2), now)
@@ -75,6 +81,25 @@ def apply_receipt(
     return True
 
 
+def answered(conn: sa.Connection, ctx: Context, account: ChannelAccount, message: InboundMessage) -> Delivery | None:
+    """The delivery of this account that a message answers: by our reference, or by the vendor's id. None: none of ours."""
+    installation, _, shown = (message.in_reply_to or "").rpartition("-")
+    number = read(DELIVERY, shown) if installation == ctx.installation else None
+    found = deliveries.get(conn, number) if number is not None else None
+    if found is None and message.in_reply_to:
+        found = deliveries.by_external_id(conn, account.id, message.in_reply_to)
+    return found if found is not None and found.account_id == account.id else None
+
+
+def _complained(
+    conn: sa.Connection, ctx: Context, account: ChannelAccount, complaint: InboundMessage, now: datetime
+) -> None:
+    """A payer called a message unwanted: a wish, whoever carries it. It is the address of that message that hears no more."""
+    about = answered(conn, ctx, account, complaint)
+    if about is not None:
+        plans.stop(conn, account, about, plans.STOPPED, now)
+
+
 def _inbound(
     conn: sa.Connection, ctx: Context, account: ChannelAccount, message: InboundMessage, now: datetime
 ) -> None:
@@ -84,6 +109,8 @@ def _inbound(
         return
     column = channel if account.plugin.address == "chat" else account.plugin.address
     payers = [payer.reference for payer in invoices.payers_at(conn, biller_id, column, message.address)]
+    if column == "email" and message.in_reply_to is None:
+        payers = []  # anyone can write any sender: only who answers a message sent to that address is known
     about: dict[str, Any] = {"channel": account.short, "payers": payers}
     if message.stop:
         if deliveries.suppress(conn, biller_id, channel, message.address, plans.STOPPED, now):

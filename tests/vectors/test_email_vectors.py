@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from email import message_from_bytes
 from pathlib import Path
@@ -112,6 +113,20 @@ async def test_strangers_bounces_move_nothing_and_break_nothing(bench: EmailBenc
 
 # Those that must not be taken for a message that failed: still under way, or nothing that can be told.
 DELAYED = {"dsn_06.txt", "dsn_08.txt", "simple_03.txt", "simple_21.txt", "simple_35.txt"}
+# Those whose words or code say that the address is no more; a full, refused or slow mailbox is written to again.
+GONE = {
+    *(
+        "dsn_12.txt",
+        "dsn_14.txt",
+        "exim_01.txt",
+        "groupwise_02.txt",
+        "microsoft_01.txt",
+        "postfix_01.txt",
+        "qmail_04.txt",
+    ),
+    *(f"simple_{number}.txt" for number in ("05", "11", "15", "19", "23", "25", "27", "29", "39")),
+    *("yahoo_06.txt", "yahoo_08.txt", "yahoo_10.txt"),
+}
 NOT_TOLD = {"qmail_08.txt", "simple_43.txt"}
 
 
@@ -121,7 +136,7 @@ async def test_the_whole_corpus_on_a_message_of_ours(bench: EmailBench, vectors:
     return_path = bench.mail.messages[0].sender
     told: dict[str, DeliveryUpdate | None] = {}
     for path in sorted((vectors / "email" / "bounces-flufl").glob("*.txt")):
-        raw = f"X-Original-To: {return_path}\n".encode() + path.read_bytes().removeprefix(b"From ").lstrip(b"\n")
+        raw = f"X-Original-To: {return_path}\n".encode() + re.sub(rb"\AFrom [^\n]*\n", b"", path.read_bytes())
         events = await bench.channel().parse_webhook(bench.sign(raw))
         updates = [event for event in events if isinstance(event, DeliveryUpdate)]
         assert all(update.external_id == result.external_id for update in updates)
@@ -132,6 +147,4 @@ async def test_the_whole_corpus_on_a_message_of_ours(bench: EmailBench, vectors:
     failed = {name: update for name, update in told.items() if update and update.status is DeliveryStatus.FAILED}
     assert len(failed) == len(told) - len(DELAYED) - len(NOT_TOLD)
     assert all(update.code for update in failed.values())
-    print(sorted(name for name, update in failed.items() if update.unreachable))
-    print(sorted((name, update.code) for name, update in failed.items() if not update.unreachable))
-    assert 0
+    assert {name for name, update in failed.items() if update.unreachable} == GONE

@@ -26,11 +26,12 @@ _CHARSET = re.compile(
 _REPLY = re.compile(r"\s*(re|ref|r[ăa]sp|aw|sv)\s*(\[\d+\])?\s*:", re.IGNORECASE)
 _FORWARD = re.compile(r"\s*(fwd?|fw|wg|tr|redir(ecționare)?)\s*:", re.IGNORECASE)
 
-_OPENS = r"(?:on|at|le|am|el|il|în|in|la|pe|data|joi|luni|marți|miercuri|vineri|sâmbătă|duminică)"
-_WROTE = r"(?:wrote|writes|a scris|scrie|scrisese|schrieb|a écrit|escribió|ha scritto)"
+_OPENS = r"(?:on|at|în|in|la|pe|data|joi|luni|marți|miercuri|vineri|sâmbătă|duminică)"
+_WROTE = r"(?:wrote|writes|a scris|scrie|schrieb|a écrit|escribió|ha scritto)"
+_ABROAD = r"(?:am\b.{0,300}\bschrieb.{0,80}|le\b.{0,300}\ba écrit|el\b.{0,300}\bescribió|il\b.{0,300}\bha scritto)"
 # "On Mon, 23 Nov 2026 at 11:00, Acme <a@b> wrote:", "În data de lun., 23 nov. 2026 la 11:00, Acme a scris:". It names a time or an
 # address, which tells it from a sentence.
-_ATTRIBUTION = re.compile(rf"(?=.{{0,300}}[\d@<]){_OPENS}\b.{{0,300}}\b{_WROTE}\s?:", re.IGNORECASE)
+_ATTRIBUTION = re.compile(rf"(?=.{{0,300}}[\d@<])(?:{_OPENS}\b.{{0,300}}\b{_WROTE}|{_ABROAD})\s?:", re.IGNORECASE)
 _NAME_FIRST = re.compile(
     rf"[^:<>]{{0,60}}<[^\s<>@]{{1,64}}@[^\s<>]{{1,200}}>.{{0,100}}{_WROTE}.{{0,80}}:", re.IGNORECASE
 )
@@ -150,9 +151,15 @@ def _ends(lines: Sequence[str], place: int) -> bool:
         return any(_HEADER.match(later) for later in lines[place + 1 : place + 4])
     if len(line) < 400 and line.endswith(":") and _NAME_FIRST.fullmatch(line):
         return True
-    # Programs break an attribution at 76 characters, into three lines at most.
-    joined = (" ".join(lines[place : place + count]) for count in (1, 2, 3))
-    return any(len(text) < 400 and text.endswith(":") and _ATTRIBUTION.fullmatch(text) for text in joined)
+    # Programs break an attribution at 76 characters, into three lines at most; a sentence right above one is not part of it.
+    spans = [lines[place : place + count] for count in (1, 2, 3) if all(lines[place : place + count])]
+    found = next((span for span in spans if _attributes(span)), None)
+    return found is not None and not any(_attributes(found[later:]) for later in range(1, len(found)))
+
+
+def _attributes(lines: Sequence[str]) -> bool:
+    text = " ".join(lines)
+    return len(text) < 400 and text.endswith(":") and _ATTRIBUTION.fullmatch(text) is not None
 
 
 def from_html(page: str, *, quotes: bool = False) -> str:

@@ -13,7 +13,7 @@ from typer.exceptions import Exit
 from gateway.cli.options import ConfigFile, StateFolder, carry_out
 
 TEMPORARY = 75  # EX_TEMPFAIL of sysexits.h: the mail server keeps the message and tries again
-MOST_BYTES = 33_554_432
+MOST_BYTES = 16_777_216
 
 
 class ForMailServers(TyperGroup):

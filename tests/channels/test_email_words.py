@@ -47,6 +47,14 @@ def test_what_is_quoted_below_is_cut(line: str) -> None:
     assert own_words(f"Plătesc vineri.\n\nTrimis de pe iPhone\n\n{line}\n> {OLD}") == "Plătesc vineri."
 
 
+def test_a_sentence_right_above_a_quote_is_kept() -> None:
+    for said in ("La mulți ani", "am platit", "Pe 15 plătesc", "On it"):
+        assert own_words(f"{said}\n{QUOTES['gmail ro']}\n{OLD}") == said
+        assert own_words(f"{said}\n\n{QUOTES['gmail, broken']}\n{OLD}") == said
+    abroad = "Am 23.11.2026 um 11:00 schrieb Acme:", "Le lun. 23 nov. 2026 à 11:00, Acme <a@b.ro> a écrit :"
+    assert [own_words(f"da\n\n{line}\n{OLD}") for line in abroad] == ["da", "da"]
+
+
 @pytest.mark.parametrize("line", SIGNATURES)
 def test_signatures_are_cut(line: str) -> None:
     assert own_words(f"da\n\n{line}\nAna Popescu\n0722 123 456") == "da"

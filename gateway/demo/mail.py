@@ -15,37 +15,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import policy
-from email.message import EmailMessage
 from email.parser import BytesParser
-from email.utils import format_datetime
 from typing import Any, Self, cast
 
 import aiohttp
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
+from gateway.demo.letters import Letters, Mail
 from gateway.demo.standin import Arrivals
 
-_END_OF_HEADERS = b"\r\n\r\n"
 _DSN_PARAMETERS = ("RET=", "ENVID=", "NOTIFY=", "ORCPT=")
-
-
-@dataclass(frozen=True, slots=True)
-class Mail:
-    """One message that was taken. `sender` is the return path, `content` the raw bytes, the rest is read from them."""
-
-    sender: str
-    recipient: str
-    envelope_id: str
-    content: bytes
-    from_header: str
-    subject: str
-    message_id: str
-    text: str
-    html: str
-    unsubscribe_url: str
-    over_tls: bool
-    login: str
-    reply_to: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +41,7 @@ class MailFault:
     once: bool = False
 
 
-class MailStandIn:
+class MailStandIn(Letters):
     """An SMTP server on 127.0.0.1. With `tls` it speaks TLS at once when `implicit`, else offers STARTTLS."""
 
     def __init__(
@@ -155,78 +134,6 @@ class MailStandIn:
     async def be_away(self, mail: Mail, text: str = "Sunt plecat din birou până luni.") -> int:
         """The payer's mailbox answers by itself."""
         return await self.pipe(self.out_of_office(mail, text))
-
-    def report(self, mail: Mail, status: str = "5.1.1", action: str = "failed") -> bytes:
-        """A delivery report (RFC 3464) on `mail`, headers returned."""
-        fence = "report.mx.demo.test"
-        parts = (
-            "Content-Type: text/plain\r\n\r\nThis is what became of your message.",
-            "Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.demo.test\r\n"
-            f"Original-Envelope-Id: {mail.envelope_id}\r\n\r\nFinal-Recipient: rfc822; {mail.recipient}\r\n"
-            f"Action: {action}\r\nStatus: {status}\r\nDiagnostic-Code: smtp; 550 {status}",
-            f"Content-Type: text/rfc822-headers\r\n\r\n{mail.content.split(_END_OF_HEADERS, 1)[0].decode()}",
-        )
-        head = (
-            "From: Mail Delivery System <MAILER-DAEMON@mx.demo.test>",
-            f"To: {mail.sender}",
-            "Subject: Delivery status",
-            f"Date: {format_datetime(self.now())}",
-            f"Message-ID: <{_digest(mail.message_id, action, status)}@mx.demo.test>",
-            "Auto-Submitted: auto-replied",
-            "MIME-Version: 1.0",
-            f'Content-Type: multipart/report; report-type=delivery-status; boundary="{fence}"',
-        )
-        body = "".join(f"--{fence}\r\n{part}\r\n\r\n" for part in parts)
-        return "\r\n".join((*head, "", f"{body}--{fence}--\r\n")).encode()
-
-    def complaint(self, mail: Mail, kind: str = "abuse", *, hidden: bool = False) -> bytes:
-        """A feedback report (RFC 5965) on `mail`; `hidden`: the provider does not say whose mailbox it was."""
-        fence = "complaint.mx.demo.test"
-        whose = "" if hidden else f"\r\nOriginal-Rcpt-To: <{mail.recipient}>"
-        parts = (
-            "Content-Type: text/plain\r\n\r\nThis is an abuse report for a message of yours.",
-            "Content-Type: message/feedback-report\r\n\r\n"
-            f"Feedback-Type: {kind}\r\nUser-Agent: Demo-FBL/1\r\nVersion: 1{whose}",
-            f"Content-Type: text/rfc822-headers\r\n\r\n{mail.content.split(_END_OF_HEADERS, 1)[0].decode()}",
-        )
-        head = (
-            "From: Feedback Loop <fbl@mx.demo.test>",
-            f"To: {mail.from_header}",
-            "Subject: Complaint about a message",
-            f"Date: {format_datetime(self.now())}",
-            f"Message-ID: <{_digest(mail.message_id, kind)}@mx.demo.test>",
-            "MIME-Version: 1.0",
-            f'Content-Type: multipart/report; report-type=feedback-report; boundary="{fence}"',
-        )
-        body = "".join(f"--{fence}\r\n{part}\r\n\r\n" for part in parts)
-        return "\r\n".join((*head, "", f"{body}--{fence}--\r\n")).encode()
-
-    def out_of_office(self, mail: Mail, text: str) -> bytes:
-        """What a mailbox answers by itself (RFC 3834): to the return path, and marked."""
-        answer = self._reply(mail, f"Răspuns automat: {mail.subject}", text)
-        answer.replace_header("To", mail.sender)
-        answer["Auto-Submitted"] = "auto-replied"
-        answer["X-Auto-Response-Suppress"] = "All"
-        answer.set_content(f"{text}\n")
-        return answer.as_bytes()
-
-    def answer(self, mail: Mail, text: str) -> bytes:
-        """A reply to `mail` as mail programs write it: threaded, to where it asks, with the original quoted below."""
-        answer = self._reply(mail, f"Re: {mail.subject}", text)
-        quoted = "\n".join(f"> {line}" for line in mail.text.splitlines())
-        written = f"În {self.now():%d.%m.%Y, la %H:%M}, {mail.from_header} a scris:"
-        answer.set_content(f"{text}\n\n{written}\n{quoted}\n")
-        return answer.as_bytes()
-
-    def _reply(self, mail: Mail, subject: str, text: str) -> EmailMessage:
-        answer = EmailMessage(policy=policy.SMTP)
-        answer["From"] = mail.recipient
-        answer["To"] = mail.reply_to or mail.from_header
-        answer["Subject"] = subject
-        answer["Date"] = format_datetime(self.now())
-        answer["Message-ID"] = f"<{_digest(mail.message_id, subject, text)}@phone.demo.test>"
-        answer["In-Reply-To"] = answer["References"] = mail.message_id
-        return answer
 
     async def pipe(self, raw: bytes) -> int:
         """Posts a raw message as the biller's mail server does; the status of the answer, 0 when there is none."""
@@ -341,10 +248,6 @@ class _Connection(SMTP):
 
     async def smtp_RCPT(self, arg: str | None) -> None:
         await super().smtp_RCPT(_without_dsn(arg)[0])
-
-
-def _digest(*parts: str) -> str:
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
 
 
 def _without_dsn(arg: str | None) -> tuple[str | None, dict[str, str]]:

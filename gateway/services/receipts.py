@@ -25,7 +25,7 @@ from gateway.store import deliveries, events, inbox, invoices, outbox
 
 START_TOKEN_LIVES = timedelta(days=7)
 LONGEST_TEXT = 4096
-MOST_KEPT = 262_144  # of a raw webhook: what follows in a mail are attachments
+MOST_KEPT = 65_536  # of a raw webhook: what follows in a mail are attachments
 
 
 async def receive_webhook(ctx: Context, account: ChannelAccount, request: WebhookRequest) -> int:

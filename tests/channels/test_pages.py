@@ -24,8 +24,8 @@ PAGES = sorted((ROOT / "docs" / "channels").glob("*.md"))
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_the_example_is_taken(page: Any) -> None:
     plugin: ChannelPlugin[Any] = Registry().channel(page.stem)
-    (example,) = re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-    tables = tomllib.loads(example)["channels"]
+    examples = map(tomllib.loads, re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL))
+    (tables,) = [example["channels"] for example in examples if "channels" in example]
 
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()

@@ -102,6 +102,7 @@ async def test_the_standard_librarys_client_hands_over_a_bounce_and_an_answer(
 
     def hand_over() -> dict[str, tuple[int, bytes]]:
         with smtplib.LMTP("127.0.0.1", port_of(listener)) as client:
+            client.ehlo()
             assert client.has_extn("size")
             client.sendmail("", [sent.sender], world.mail.report(sent, "5.1.1"))
             return client.sendmail(EMAIL, [OURS, NOBODY], world.mail.answer(sent, "plătesc vineri"))

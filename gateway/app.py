@@ -24,6 +24,7 @@ from gateway.config import Config
 from gateway.config.server import Listen
 from gateway.domain.paycodes import PayCodes
 from gateway.guard import AddressPolicy
+from gateway.lmtp import LmtpListener
 from gateway.outbound import OutboundClient, PushClient
 from gateway.registry import Registry
 from gateway.rendering import Renderer
@@ -112,12 +113,13 @@ def worker_name() -> str:
 
 @dataclass(slots=True)
 class Running:
-    """A gateway that is up. `url` is where its public listener really is."""
+    """A gateway that is up. `url` is where its public listener really is, `lmtp` where it takes mail, if it does."""
 
     ctx: Context
     url: str
     operations_url: str
     worker: Worker | None
+    lmtp: str = ""
 
 
 @asynccontextmanager
@@ -141,10 +143,15 @@ async def running(
     ):
         ctx.directory.warm()
         metrics, ends = Metrics(), Ends()
-        url = operations_url = ""
+        url = operations_url = lmtp = ""
         if "web" in roles:
             public = public_application(ctx, config, metrics)
             url = await _listen(stack, ends, public, config, config.server.listen, sockets and sockets[0])
+            if config.lmtp.enabled:
+                mail = LmtpListener(ctx, config.lmtp.message_bytes)
+                lmtp = await mail.start(config.lmtp.listen.host, config.lmtp.listen.port)
+                stack.push_async_callback(mail.aclose)
+                ends.append(partial(mail.end, DRAIN_S))
         worker = Worker(ctx, worker_name()) if "worker" in roles else None
         operations = operations_application(ctx, metrics)
         at = config.server.operations_listen
@@ -158,7 +165,7 @@ async def running(
             work = asyncio.create_task(worker.run(), name="worker")
             ends.append(partial(_stop_worker, worker, work))
         stack.push_async_callback(_all_at_once, ends)
-        yield Running(ctx, url, operations_url, worker)
+        yield Running(ctx, url, operations_url, worker, lmtp)
 
 
 async def _all_at_once(ends: Ends) -> None:

@@ -16,10 +16,12 @@ from gateway.ports.errors import Rejected
 
 # RFC 8058 wants both unsubscribe headers signed. `from` stands twice, so that a second From breaks the signature.
 DKIM_HEADERS = (
-    b"from from to subject date message-id mime-version content-type list-unsubscribe list-unsubscribe-post".split()
-)
+    b"from from to reply-to subject date message-id in-reply-to references mime-version content-type"
+    b" list-unsubscribe list-unsubscribe-post"
+).split()
 _MAILBOX = re.compile(r"[^\s<>()\[\],;:\\\"@\x00-\x1f\x7f]{1,64}@[^\s<>()\[\],;:\\\"@\x00-\x1f\x7f]{1,253}")
 _PLAIN = re.compile(r"[\x20-\x7e]{0,60}")
+_MESSAGE_ID = re.compile(r"<[\x21-\x3b\x3d\x3f-\x7e]{1,250}>")
 _URL = re.compile(r"https?://[\x21-\x3b\x3d\x3f-\x7e]{1,900}")
 
 
@@ -35,8 +37,20 @@ def mailbox(address: str, name: str) -> str:
         raise ValueError(f"{name}: not an email address") from None
 
 
-def compose(message: Message, *, to: str, from_name: str, from_address: str, message_id: str, at: datetime) -> bytes:
-    """The whole message with CRLF line ends: text alone, or multipart/alternative when there is HTML."""
+def compose(
+    message: Message,
+    *,
+    to: str,
+    from_name: str,
+    from_address: str,
+    message_id: str,
+    at: datetime,
+    reply_to: str | None = None,
+) -> bytes:
+    """The whole message with CRLF line ends: text alone, or multipart/alternative when there is HTML.
+
+    One that answers a payer's mail stands in its thread, and says that a machine answered (RFC 3834).
+    """
     headers = [
         f"From: {_named(from_name, from_address)}",
         f"To: {to}",
@@ -44,8 +58,12 @@ def compose(message: Message, *, to: str, from_name: str, from_address: str, mes
         f"Date: {format_datetime(at)}",
         f"Message-ID: {message_id}",
         "MIME-Version: 1.0",
-        "Auto-Submitted: auto-generated",
+        f"Auto-Submitted: {'auto-replied' if message.in_reply_to else 'auto-generated'}",
     ]
+    if reply_to:
+        headers.append(f"Reply-To: {reply_to}")
+    if message.in_reply_to and _MESSAGE_ID.fullmatch(message.in_reply_to):
+        headers += [f"In-Reply-To: {message.in_reply_to}", f"References: {message.in_reply_to}"]
     if message.unsubscribe_url:
         if _URL.fullmatch(message.unsubscribe_url) is None:
             raise Rejected("unsubscribe_url", "not a plain http URL")

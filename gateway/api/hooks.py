@@ -66,6 +66,8 @@ class Hooks:
         return await self._receive(request, account)
 
     async def _receive(self, request: web.Request, account: ChannelAccount | ProviderAccount) -> web.Response:
+        if isinstance(account, ChannelAccount) and account.plugin.webhook_bytes:
+            request = request.clone(client_max_size=account.plugin.webhook_bytes)
         async with receiving(self.timeout_s):
             body = await request.read()
         raw = WebhookRequest(

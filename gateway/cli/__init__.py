@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 from typer.exceptions import Abort, Exit, TyperException
 
 from gateway import __version__
-from gateway.cli import dates, invoices, keys, pushes, serving, setup, tasks, templates, whatsapp
+from gateway.cli import dates, invoices, keys, mail, pushes, serving, setup, tasks, templates, whatsapp
 
 
 class Commands(TyperGroup):
@@ -68,6 +68,7 @@ def application() -> typer.Typer:
     app.command(rich_help_panel=set_up)(dates.dates)
     app.add_typer(whatsapp.group(), name="whatsapp", rich_help_panel=set_up)
     app.add_typer(invoices.group(), name="invoice", rich_help_panel="Bill")
+    app.add_typer(mail.group(), name="email", rich_help_panel="Bill")
     look_after = "Look after"
     app.command(rich_help_panel=look_after)(setup.backup)
     app.command(rich_help_panel=look_after)(setup.restore)

@@ -105,7 +105,12 @@ async def _serve(config: Config, role: Role) -> None:
         loop.add_signal_handler(number, stop.set)
     async with running(config, roles=role.parts) as gateway:
         log.info(
-            "serving", url=gateway.url or None, operations_url=gateway.operations_url, role=role, version=__version__
+            "serving",
+            url=gateway.url or None,
+            operations_url=gateway.operations_url,
+            **({"lmtp": gateway.lmtp} if gateway.lmtp else {}),
+            role=role,
+            version=__version__,
         )
         await stop.wait()
         for number in (signal.SIGTERM, signal.SIGINT):

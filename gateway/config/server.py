@@ -154,6 +154,17 @@ class RequestLimits(Section):
     writes_per_minute: int = Field(default=6_000, ge=1)
 
 
+class Lmtp(Section):
+    """The mail server of this host may hand bounces and replies over here (LMTP, RFC 2033). It asks for no proof: keep it to the host.
+
+    A message longer than `message_bytes` is refused for good.
+    """
+
+    enabled: bool = False
+    listen: Address = Listen("127.0.0.1", 8024)
+    message_bytes: int = Field(default=10_485_760, ge=65_536, le=67_108_864)
+
+
 def _folder(written: object, info: ValidationInfo) -> Path:
     if not isinstance(written, str) or not (folder := place(info).folder / written).is_dir():
         raise ValueError("is not a folder")
@@ -169,6 +180,7 @@ class Config(Section):
     logs: Logs = Logs()
     push: Push = Push()
     limits: RequestLimits = RequestLimits()
+    lmtp: Lmtp = Lmtp()
     templates_dir: Annotated[Path, PlainValidator(_folder)] | None = None
     billers: str = "billers/*.toml"
     _folder: Path = PrivateAttr(default=Path())
@@ -208,6 +220,8 @@ def _warnings(file: str, values: Mapping[str, Any], config: Config) -> list[Faul
     url = url_of(config.server.public_url)
     if url.scheme == "http" and not _loopback(url.hostname or ""):
         warnings.append(Fault(f"{file}: server.public_url", "payers will come over plain http", warning=True))
+    if config.lmtp.enabled and not _loopback(config.lmtp.listen.host):
+        warnings.append(Fault(f"{file}: lmtp.listen", "takes mail from other hosts, without proof", warning=True))
     if "billers" in values and not config.biller_files():
         warnings.append(Fault(f"{file}: billers", "matches no file", warning=True))
     return warnings

@@ -5,6 +5,7 @@ An operation reads no configuration, no environment and no terminal: it may run 
 
 from __future__ import annotations
 
+import base64
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
@@ -23,7 +24,7 @@ from gateway.domain import ids
 from gateway.domain import keys as key_rules
 from gateway.domain.keys import Scope
 from gateway.ports.errors import AdapterError
-from gateway.services import invoices, keys, push_endpoints, setup, templates, transcripts
+from gateway.services import invoices, keys, mail, push_endpoints, setup, templates, transcripts
 from gateway.services.context import Context
 from gateway.services.directory import Biller
 from gateway.services.errors import Conflict, NotFound, ServiceError
@@ -210,6 +211,12 @@ async def _show_invoice(ctx: Context, arguments: Json) -> Json:
     }
 
 
+async def _receive_mail(ctx: Context, arguments: Json) -> Json:
+    raw = base64.b64decode(arguments["mail"])
+    account = mail.account_named(ctx, arguments["account"]) if arguments["account"] else mail.account_of(ctx, raw)
+    return {"account": account.row.name, "new": await mail.take(ctx, account, raw)}
+
+
 async def _list_endpoints(ctx: Context, arguments: Json) -> list[Json]:
     return [{"biller": biller.slug} | endpoint_json(row) for biller, row in await _endpoints(ctx, arguments)]
 
@@ -309,6 +316,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "apply": _apply,
     "backup": _backup,
     "check": _check,
+    "email.receive": _receive_mail,
     "invoice.send": _send_invoice,
     "invoice.show": _show_invoice,
     "key.create": _create_key,

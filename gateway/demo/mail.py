@@ -15,36 +15,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import policy
-from email.message import EmailMessage
 from email.parser import BytesParser
-from email.utils import format_datetime
 from typing import Any, Self, cast
 
 import aiohttp
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
+from gateway.demo.letters import Letters, Mail
 from gateway.demo.standin import Arrivals
 
-_END_OF_HEADERS = b"\r\n\r\n"
 _DSN_PARAMETERS = ("RET=", "ENVID=", "NOTIFY=", "ORCPT=")
-
-
-@dataclass(frozen=True, slots=True)
-class Mail:
-    """One message that was taken. `sender` is the return path, `content` the raw bytes, the rest is read from them."""
-
-    sender: str
-    recipient: str
-    envelope_id: str
-    content: bytes
-    from_header: str
-    subject: str
-    message_id: str
-    text: str
-    html: str
-    unsubscribe_url: str
-    over_tls: bool
-    login: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +41,7 @@ class MailFault:
     once: bool = False
 
 
-class MailStandIn:
+class MailStandIn(Letters):
     """An SMTP server on 127.0.0.1. With `tls` it speaks TLS at once when `implicit`, else offers STARTTLS."""
 
     def __init__(
@@ -147,41 +127,13 @@ class MailStandIn:
         """The payer answers `mail`."""
         return await self.pipe(self.answer(mail, text))
 
-    def report(self, mail: Mail, status: str = "5.1.1", action: str = "failed") -> bytes:
-        """A delivery report (RFC 3464) on `mail`, headers returned."""
-        fence = "report.mx.demo.test"
-        parts = (
-            "Content-Type: text/plain\r\n\r\nThis is what became of your message.",
-            "Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.demo.test\r\n"
-            f"Original-Envelope-Id: {mail.envelope_id}\r\n\r\nFinal-Recipient: rfc822; {mail.recipient}\r\n"
-            f"Action: {action}\r\nStatus: {status}\r\nDiagnostic-Code: smtp; 550 {status}",
-            f"Content-Type: text/rfc822-headers\r\n\r\n{mail.content.split(_END_OF_HEADERS, 1)[0].decode()}",
-        )
-        head = (
-            "From: Mail Delivery System <MAILER-DAEMON@mx.demo.test>",
-            f"To: {mail.sender}",
-            "Subject: Delivery status",
-            f"Date: {format_datetime(self.now())}",
-            f"Message-ID: <{_digest(mail.message_id, action, status)}@mx.demo.test>",
-            "Auto-Submitted: auto-replied",
-            "MIME-Version: 1.0",
-            f'Content-Type: multipart/report; report-type=delivery-status; boundary="{fence}"',
-        )
-        body = "".join(f"--{fence}\r\n{part}\r\n\r\n" for part in parts)
-        return "\r\n".join((*head, "", f"{body}--{fence}--\r\n")).encode()
+    async def complain(self, mail: Mail) -> int:
+        """The payer presses "this is spam", and their provider reports it."""
+        return await self.pipe(self.complaint(mail))
 
-    def answer(self, mail: Mail, text: str) -> bytes:
-        """A reply to `mail` as mail programs write it: threaded, with the original quoted below."""
-        answer = EmailMessage(policy=policy.SMTP)
-        answer["From"] = mail.recipient
-        answer["To"] = mail.from_header
-        answer["Subject"] = f"Re: {mail.subject}"
-        answer["Date"] = format_datetime(self.now())
-        answer["Message-ID"] = f"<{_digest(mail.message_id, text)}@phone.demo.test>"
-        answer["In-Reply-To"] = answer["References"] = mail.message_id
-        quoted = "\n".join(f"> {line}" for line in mail.text.splitlines())
-        answer.set_content(f"{text}\n\nOn Monday {mail.from_header} wrote:\n{quoted}\n")
-        return answer.as_bytes()
+    async def be_away(self, mail: Mail, text: str = "Sunt plecat din birou până luni.") -> int:
+        """The payer's mailbox answers by itself."""
+        return await self.pipe(self.out_of_office(mail, text))
 
     async def pipe(self, raw: bytes) -> int:
         """Posts a raw message as the biller's mail server does; the status of the answer, 0 when there is none."""
@@ -298,10 +250,6 @@ class _Connection(SMTP):
         await super().smtp_RCPT(_without_dsn(arg)[0])
 
 
-def _digest(*parts: str) -> str:
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
-
-
 def _without_dsn(arg: str | None) -> tuple[str | None, dict[str, str]]:
     if arg is None:
         return None, {}
@@ -346,4 +294,5 @@ def _read(sender: str, recipient: str, server: _Connection, session: Session, co
         unsubscribe_url=str(parsed["List-Unsubscribe"] or "").strip("<>"),
         over_tls=server.over_tls,
         login=login.login.decode() if isinstance(login, LoginPassword) else "",
+        reply_to=str(parsed["Reply-To"] or ""),
     )

@@ -159,8 +159,10 @@ class InboundMessage:
     `stop`/`start` are the vendor's own verdict (a carrier's STOP, a blocked or unblocked bot), not a reading of the text.
     `auto`: a machine wrote it (out of office, a list, a report), and nobody answers it. `in_reply_to` is the vendor's id, or our
     `reference`, of the message that is answered. `contact` is the sender's own number in E.164, shared and vouched for by the
-    vendor. `locale` is the vendor's hint of the sender's language. `media`: there is more than text (a picture, a voice).
-    `left`: not words but the vendor's report that the sender has given this address up; who writes from it next is a stranger.
+    vendor; where the vendor does not vouch for `address` (email), only a message with `in_reply_to` is known to be the payer's.
+    `address` is empty where a complaint (`stop`) hides whose it is: then `in_reply_to` says it. `locale` is the vendor's hint of
+    the sender's language. `media`: there is more than text (a picture, a voice). `left`: not words but the vendor's report that
+    the sender has given this address up; who writes from it next is a stranger.
     """
 
     event_id: str
@@ -234,6 +236,19 @@ class KeepsTemplates(Protocol):
         ...
 
 
+class TakesMail(Protocol):
+    def expects(self, recipient: str) -> bool:
+        """Whether mail to this address is for this account."""
+        ...
+
+    def proof(self, mail: bytes) -> Mapping[str, str]:
+        """The headers by which `parse_webhook` believes that the biller's mail server handed over `mail`, as it does here.
+
+        Raises NotSupported when the account takes no mail.
+        """
+        ...
+
+
 class Closes(Protocol):
     async def aclose(self) -> None:
         """Lets go of connections. Calling it twice is fine."""
@@ -245,8 +260,9 @@ class ChannelPlugin(Generic[S]):
     """What an adapter file declares in its last line; `create` is checked against `settings` by mypy in that file.
 
     `settings` is a frozen dataclass: its secrets are encrypted at rest, `field(metadata={"doc": ...})` is the reference.
-    `edits`, `finds_sent`, `opens_chats`, `registers`, `challenges`, `templates` and `native_payments` declare that the channel also
-    fulfils `Edits`, `FindsSent`, `OpensChats`, `Registers`, `AnswersChallenge`, `KeepsTemplates` and `NativePayments`.
+    `edits`, `finds_sent`, `opens_chats`, `registers`, `challenges`, `templates`, `native_payments` and `takes_mail` declare that
+    the channel also fulfils `Edits`, `FindsSent`, `OpensChats`, `Registers`, `AnswersChallenge`, `KeepsTemplates`,
+    `NativePayments` and `TakesMail`. `webhook_bytes`: how long its webhooks are at most; 0: as any request.
     `acknowledge` is the body and content type of our 2xx answer to its webhooks.
     """
 
@@ -268,4 +284,6 @@ class ChannelPlugin(Generic[S]):
     acknowledge: tuple[bytes, str] = (b"", "text/plain")
     receipts: bool = False  # the vendor reports delivery
     reads: bool = False  # the vendor reports reading
+    takes_mail: bool = False
+    webhook_bytes: int = 0
     window_s: int = 0  # free text only so long after the payer's last message; 0: at any time

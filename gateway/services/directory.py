@@ -184,6 +184,11 @@ class Directory:
         account = self._named.get((PROVIDER, name))
         return account if isinstance(account, ProviderAccount) else None
 
+    def channels(self) -> list[ChannelAccount]:
+        """Every channel account, those that are switched on first."""
+        found = [account for account in self._accounts.values() if isinstance(account, ChannelAccount)]
+        return sorted(found, key=lambda account: not account.row.enabled)
+
     def channels_of(self, biller_id: int) -> list[ChannelAccount]:
         """The channels that take new messages, as they stand in the biller's file."""
         return [a for a in self._accounts.values() if isinstance(a, ChannelAccount) and self._serves(a, biller_id)]

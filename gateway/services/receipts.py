@@ -1,4 +1,4 @@
-"""What channels report and payers write: receipts, STOP, what binds a chat.
+"""What channels report: receipts, and the words of payers, which `hearing` takes.
 
 Each event goes into the inbox and takes effect in one transaction; a doubled webhook changes nothing.
 """
@@ -12,19 +12,18 @@ from typing import Any
 import sqlalchemy as sa
 
 from gateway.domain.deliveries import FORWARD, Delivery, DeliveryState
-from gateway.domain.events import EventType, NewEvent
 from gateway.ports.channel import DeliveryStatus, DeliveryUpdate, InboundMessage, SendResult
 from gateway.ports.native import CheckoutQuery
 from gateway.ports.provider import PaymentUpdate
 from gateway.ports.values import WebhookRequest
-from gateway.services import bindings, composing, messaging, native_payments, plans
+from gateway.services import composing, hearing, messaging, native_payments, plans
 from gateway.services.attempts import APPLY_INBOX
 from gateway.services.context import Context
 from gateway.services.directory import Biller, ChannelAccount
 from gateway.services.webhooks import apply_held_payment, book, raw_of
-from gateway.store import deliveries, events, inbox, outbox
+from gateway.store import deliveries, inbox, outbox
 
-LONGEST_TEXT = 4096
+MOST_KEPT = 65_536  # of a raw webhook: what follows in a mail are attachments
 
 
 async def receive_webhook(ctx: Context, account: ChannelAccount, request: WebhookRequest) -> int:
@@ -34,7 +33,8 @@ async def receive_webhook(ctx: Context, account: ChannelAccount, request: Webhoo
     then keeps nothing; RetryLater when the vendor could not be answered.
     """
     happened = await account.make().parse_webhook(request)
-    raw, now = raw_of(request), ctx.clock.now()
+    now, raw = ctx.clock.now(), raw_of(request)
+    raw = replace(raw, body=raw.body[:MOST_KEPT])
     checkouts = [event for event in happened if isinstance(event, CheckoutQuery)]
     for query in checkouts:
         await native_payments.answer(ctx, account, query, raw)
@@ -52,7 +52,7 @@ async def receive_webhook(ctx: Context, account: ChannelAccount, request: Webhoo
                 continue
             new += 1
             if isinstance(event, InboundMessage):
-                _inbound(conn, ctx, account, event, now)
+                hearing.hear(conn, ctx, account, event, now)
             elif not apply_receipt(conn, ctx, account, event, now):
                 inbox.hold(conn, inbox_id, as_json(event))  # it came before we knew the vendor's id
                 outbox.add(conn, APPLY_INBOX, inbox_id, "", now + timedelta(seconds=2), now)
@@ -98,33 +98,6 @@ def _answered(
         return None
     messaging.taken(conn, ctx, account, delivery.id, SendResult(update.external_id), now)
     return deliveries.get(conn, delivery.id)
-
-
-def _inbound(
-    conn: sa.Connection, ctx: Context, account: ChannelAccount, message: InboundMessage, now: datetime
-) -> None:
-    biller_id, channel = account.row.biller_id, account.plugin.name
-    if message.left:
-        bindings.leave(conn, ctx, account, message.address, now)
-        return
-    if bindings.start_token(ctx, account, message) is not None:
-        bindings.bind_by_token(conn, ctx, account, message, now)
-        return
-    if message.contact is not None:
-        bindings.bind_by_contact(conn, ctx, account, message, now)
-        return
-    payers = [payer.reference for payer in bindings.payers_of(conn, ctx, account, message.address)]
-    about: dict[str, Any] = {"channel": account.short, "payers": payers}
-    if message.stop:
-        if deliveries.suppress(conn, biller_id, channel, message.address, plans.STOPPED, now):
-            stopped = NewEvent(EventType.PAYER_STOPPED, about | {"reason": plans.STOPPED})
-            events.append(conn, biller_id, None, [stopped], now)
-    elif message.start:
-        if deliveries.allow(conn, biller_id, channel, message.address):
-            events.append(conn, biller_id, None, [NewEvent(EventType.PAYER_STARTED, about)], now)
-    elif payers:
-        said = about | {"text": message.text[:LONGEST_TEXT]} | ({"button": message.button} if message.button else {})
-        events.append(conn, biller_id, None, [NewEvent(EventType.MESSAGE_RECEIVED, said)], now)
 
 
 async def apply_held(ctx: Context, inbox_id: int) -> bool:

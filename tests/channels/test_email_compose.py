@@ -32,12 +32,13 @@ LINES = st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp")))
 
 
 def composed(**changes: Any) -> bytes:
-    headers = {"to", "from_name", "from_address", "message_id"}
+    headers = {"to", "from_name", "from_address", "message_id", "reply_to"}
     usual = {
         "to": "ana@example.ro",
         "from_name": "Acme",
         "from_address": "facturi@acme.example",
         "message_id": "<dlv_1@acme.example>",
+        "reply_to": None,
     }
     message = Message(
         **({"reference": "dlv_1", "to": "ana@example.ro", "text": "Bună", "locale": "ro"} | without(changes, headers))
@@ -92,6 +93,22 @@ def test_text_alone_is_a_single_part(text: str) -> None:
 
     assert parsed.get_content_type() == "text/plain"
     assert content(parsed) == text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def test_an_answer_stands_in_the_payers_thread_and_says_that_a_machine_wrote_it() -> None:
+    parsed = read(composed(in_reply_to="<CAF=x+1@mail.example.ro>", reply_to="plati+dlv_1.a.b@acme.example"))
+
+    assert (parsed["In-Reply-To"], parsed["References"]) == ("<CAF=x+1@mail.example.ro>",) * 2
+    assert (parsed["Auto-Submitted"], parsed["Reply-To"]) == ("auto-replied", "plati+dlv_1.a.b@acme.example")
+
+
+@pytest.mark.parametrize(
+    "answered", ["0" * 64, "<a b@c>", "<a>\r\nBcc: eve@example.ro", "<" + "x" * 300 + ">", "<ă@b>", ""]
+)
+def test_what_is_no_message_id_is_not_written(answered: str) -> None:
+    parsed = read(composed(in_reply_to=answered))
+
+    assert not {"In-Reply-To", "References", "Bcc"} & set(parsed.keys())
 
 
 @pytest.mark.parametrize("field", ["subject", "from_name"])

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
-from gateway.demo.mail import Mail
+from gateway.demo.letters import Mail
 from gateway.ports.channel import ChannelEvent, DeliveryStatus, DeliveryUpdate, InboundMessage, SendResult
 from gateway.ports.errors import InvalidSignature
 from gateway.ports.values import Secret
 from gateway.testing.channel_steps import a_message, parsed, sent
 from tests.channels.email_bench import EmailBench, open_bench
+
+AT = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -135,6 +138,35 @@ class TestBounces:
         assert isinstance(event, DeliveryUpdate)
         assert (event.status, event.unreachable) == (expected, unreachable)
 
+    @pytest.mark.parametrize(
+        ("words", "expected", "code", "unreachable"),
+        [
+            ("<ana@example.ro>:\nSorry, no mailbox here by that name. (#5.1.1)", DeliveryStatus.FAILED, "5.1.1", True),
+            ("<ana@example.ro>:\nThis user doesn't have an example.ro account", DeliveryStatus.FAILED, "5.0.0", True),
+            ("<ana@example.ro>:\nmailbox is full, no such user quota", DeliveryStatus.FAILED, "5.0.0", False),
+        ],
+    )
+    async def test_bounce_in_free_words_is_read(
+        self, bench: EmailBench, words: str, expected: DeliveryStatus, code: str, unreachable: bool
+    ) -> None:
+        """By its return path, and without one by the message that it returns in its text."""
+        result, mail = await mailed(bench)
+        said = f"Hi. This is the qmail-send program at x.ro.\nI'm sorry.\n\n{words}\n\n--- Below this line is a copy.\n"
+        for to, returned in ((mail.sender, ""), ("facturi@acme.example", f"Message-ID: {mail.message_id}\n")):
+            raw = f"From: MAILER-DAEMON@x.ro\nTo: <{to}>\nMessage-ID: <q{len(to)}@x.ro>\n\n{said}\n{returned}"
+            event = await one(bench, raw.encode())
+
+            assert isinstance(event, DeliveryUpdate)
+            assert event.external_id == result.external_id
+            assert (event.status, event.code, event.unreachable) == (expected, code, unreachable)
+
+    async def test_absence_told_to_the_return_path_is_no_bounce(self, bench: EmailBench) -> None:
+        _, mail = await mailed(bench)
+        event = await one(bench, bench.mail.out_of_office(mail, "Sunt plecat până luni."))
+
+        assert isinstance(event, InboundMessage)
+        assert (event.auto, event.text, event.in_reply_to) == (True, "Sunt plecat până luni.", "dlv_7f3a")
+
 
 class TestReplies:
     async def test_only_the_payers_own_words_are_kept(self, bench: EmailBench) -> None:
@@ -196,15 +228,20 @@ class TestReplies:
             "Return-Path: <>",
         ],
     )
-    async def test_machines_are_not_answered(self, bench: EmailBench, header: str) -> None:
+    async def test_what_machines_write_is_marked(self, bench: EmailBench, header: str) -> None:
         _, mail = await mailed(bench)
+        event = await one(bench, f"{header}\r\n".encode() + bench.mail.answer(mail, "I am on holiday"))
 
-        assert await parsed(bench, f"{header}\r\n".encode() + bench.mail.answer(mail, "I am on holiday")) == ()
+        assert isinstance(event, InboundMessage)
+        assert (event.auto, event.text, event.in_reply_to) == (True, "I am on holiday", "dlv_7f3a")
 
-    async def test_mail_that_answers_nothing_of_ours_is_dropped(self, bench: EmailBench) -> None:
+    async def test_mail_that_answers_nothing_of_ours_is_a_strangers(self, bench: EmailBench) -> None:
         _, mail = await mailed(bench)
         for message_id in ("<dlv_7f3a@acme.example>", "<x@acme.example>", mail.message_id.replace("acme", "eve"), ""):
-            assert await parsed(bench, bench.mail.answer(replace(mail, message_id=message_id), "STOP")) == ()
+            event = await one(bench, bench.mail.answer(replace(mail, message_id=message_id), "STOP"))
+
+            assert isinstance(event, InboundMessage)
+            assert (event.in_reply_to, event.stop, event.auto) == (None, False, False)
 
     async def test_endless_reply_is_bounded(self, bench: EmailBench) -> None:
         _, mail = await mailed(bench)

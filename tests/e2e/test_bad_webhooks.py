@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+import sqlalchemy as sa
 
 from gateway.demo.bank import Outcome
+from gateway.store.schema import inbox
 from tests.harness.attacked import (
     BANK,
     CARD,
@@ -145,13 +147,25 @@ async def test_a_proven_mail_that_is_nothing_of_ours_is_taken_and_forgotten(atta
         b"\0" * 1000,
         b"\xff" * 1000,
         b"Subject: x\r\n" * 5_000,
-        b"From: a@b.ro\r\n\r\n" + b"x" * 100_000,
     )
     nested = b"".join(b'Content-Type: multipart/mixed; boundary="%d"\r\n\r\n--%d\r\n' % (n, n) for n in range(500))
     async with attacked.nothing_stored():
         for body in (*strange, nested):
             status, _, _ = await attacked.call("POST", EMAIL, body, mail_signed(body))
             assert status in (204, 400), body[:100]
+
+
+async def test_of_a_strangers_mail_no_more_than_its_beginning_is_kept(attacked: Attacked) -> None:
+    body = b"From: a@b.ro\r\n\r\n" + b"x" * 1_000_000
+    for _ in range(2):
+        status, _, _ = await attacked.call("POST", EMAIL, body, mail_signed(body))
+        assert status == 204
+    kept = await attacked.books.read(
+        lambda conn: conn.execute(
+            sa.select(sa.func.sum(sa.func.length(inbox.c.body))).where(inbox.c.account.contains("email"))
+        ).scalar()
+    )
+    assert kept == 65_536
 
 
 async def test_of_nobodys_account_they_are_404(attacked: Attacked) -> None:

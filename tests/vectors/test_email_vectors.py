@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from email import message_from_bytes
 from pathlib import Path
 
 import pytest
 
-from channels.email.inbound import Report, read_reports
-from gateway.ports.channel import DeliveryStatus, DeliveryUpdate
+from channels.email.bounces import Report, read_reports
+from gateway.ports.channel import DeliveryStatus, DeliveryUpdate, InboundMessage
 from gateway.ports.errors import MalformedWebhook
 from gateway.testing.channel_steps import sent
 from tests.channels.email_bench import EmailBench, open_bench
@@ -26,7 +27,7 @@ REPORTS = {
     "dsn_16.txt": ("userx@example.com", "failed", "5.0.0"),
     "dsn_18.txt": ("email@replaced.net", "error", "5.0.0"),
 }
-# Reports without a recipient: flufl.bounce reads the words around them, we believe no words.
+# Reports without a recipient: the words around them are read instead.
 EMPTY = {"caiwireless_01.txt", "netscape_01.txt", "simple_13.txt", "simple_31.txt"}
 
 
@@ -65,7 +66,7 @@ def test_every_report_in_the_corpus_is_accounted_for(vectors: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("failed_unknown_user.eml", Report("failed", "5.1.1", "nobody-here@bills.test", "env0")),
+        ("failed_unknown_user.eml", Report("failed", "5.1.1", "nobody-here@bills.test", "env0", gone=True)),
         ("failed_expired_connection_refused.eml", Report("failed", "4.4.1", "x@dead.test", "env1")),
         ("success_delivered.eml", Report("delivered", "2.0.0", "root@bills.test", "env2")),
     ],
@@ -103,6 +104,47 @@ async def test_strangers_bounces_move_nothing_and_break_nothing(bench: EmailBenc
     assert len(corpus) > 50
     for path in corpus:
         try:
-            assert await bench.channel().parse_webhook(bench.sign(path.read_bytes())) == (), path.name
+            for event in await bench.channel().parse_webhook(bench.sign(path.read_bytes())):
+                assert isinstance(event, InboundMessage), path.name
+                assert (event.in_reply_to, event.stop) == (None, False), path.name
         except MalformedWebhook:
             assert not message_from_bytes(path.read_bytes())["From"], path.name
+
+
+# Those that must not be taken for a message that failed: still under way, or nothing that can be told.
+DELAYED = {"dsn_06.txt", "dsn_08.txt", "simple_03.txt", "simple_21.txt", "simple_35.txt"}
+# Those whose words or code say that the address is no more; a full, refused or slow mailbox is written to again.
+GONE = {
+    *(
+        "dsn_12.txt",
+        "dsn_14.txt",
+        "exim_01.txt",
+        "groupwise_02.txt",
+        "microsoft_01.txt",
+        "postfix_01.txt",
+        "qmail_04.txt",
+    ),
+    *(f"simple_{number}.txt" for number in ("05", "11", "15", "19", "23", "25", "27", "29", "39")),
+    *("yahoo_06.txt", "yahoo_08.txt", "yahoo_10.txt"),
+}
+NOT_TOLD = {"qmail_08.txt", "simple_43.txt"}
+
+
+async def test_the_whole_corpus_on_a_message_of_ours(bench: EmailBench, vectors: Path) -> None:
+    """Each real bounce, at the return path of a message that this channel sent: who failed, who waits, and whose address is gone."""
+    result = await sent(bench)
+    return_path = bench.mail.messages[0].sender
+    told: dict[str, DeliveryUpdate | None] = {}
+    for path in sorted((vectors / "email" / "bounces-flufl").glob("*.txt")):
+        raw = f"X-Original-To: {return_path}\n".encode() + re.sub(rb"\AFrom [^\n]*\n", b"", path.read_bytes())
+        events = await bench.channel().parse_webhook(bench.sign(raw))
+        updates = [event for event in events if isinstance(event, DeliveryUpdate)]
+        assert all(update.external_id == result.external_id for update in updates)
+        told[path.name] = updates[0] if updates else None
+
+    assert {name for name, update in told.items() if update and update.status is DeliveryStatus.SENT} == DELAYED
+    assert {name for name, update in told.items() if not update or update.status is DeliveryStatus.UNKNOWN} == NOT_TOLD
+    failed = {name: update for name, update in told.items() if update and update.status is DeliveryStatus.FAILED}
+    assert len(failed) == len(told) - len(DELAYED) - len(NOT_TOLD)
+    assert all(update.code for update in failed.values())
+    assert {name for name, update in failed.items() if update.unreachable} == GONE

@@ -9,7 +9,7 @@ from gateway.demo.box.desk import Desk
 from gateway.demo.box.feed import Feed, Json
 from gateway.demo.box.vendors import Vendors
 from gateway.demo.erp import Push
-from gateway.demo.mail import Mail
+from gateway.demo.letters import Mail
 from gateway.demo.telegram import ChatMessage
 from gateway.demo.twilio import Sms
 

@@ -71,7 +71,7 @@ def test_what_the_pages_show_is_taken(text: str, tmp_path: Path) -> None:
     text = re.sub(r'\bfile = "([^"]*)"', r'env = "\1"', text)
     shown = tomllib.loads(text)
     file = tmp_path / "shown.toml"
-    server = {"server", "database", "secrets", "logs", "limits", "templates_dir", "billers"} & shown.keys()
+    server = {"server", "database", "secrets", "logs", "limits", "lmtp", "templates_dir", "billers"} & shown.keys()
     if server or ("push" in shown and isinstance(shown["push"], dict)):
         rest = {
             "database": 'database.url = "sqlite:///x"',

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import replace
+from email import message_from_bytes, policy
+from email.message import EmailMessage
 from typing import Any
+
+import pytest
+import sqlalchemy as sa
 
 from gateway.demo.standin import Fault
 from gateway.demo.twilio import Sms
 from gateway.domain.deliveries import DeliveryState, Step
 from gateway.ports.channel import DeliveryStatus
-from gateway.services import messaging
+from gateway.services import messaging, receipts
 from gateway.store import deliveries, schema
 from tests.harness.gateway import Sim, count
 from tests.harness.world import CHAT, EMAIL, PHONE, World
@@ -132,6 +138,27 @@ class TestStop:
         assert await world.states(invoice_id) == [("email", D.FAILED)]
         assert await suppressed(world, "email", EMAIL) is None
 
+    @pytest.mark.parametrize("hidden", [False, True])
+    async def test_a_complaint_silences_the_address_of_the_message(self, world: World, hidden: bool) -> None:
+        invoice_id = await sent(world, Step("email", 0), reference="C-1")
+        (mail,) = world.mail.messages
+        for _ in range(2):
+            assert await world.mail.pipe(world.mail.complaint(mail, hidden=hidden)) == 204
+        assert await suppressed(world, "email", EMAIL) == "stopped"
+        assert await said(world, STOPPED) == [{"channel": "email", "payers": ["C-1"], "reason": "stopped"}]
+        assert await world.states(invoice_id) == [("email", D.SENT)]
+        again = await world.issue(steps=[Step("email", 0), Step("sms", 0)], reference="C-1", **EVERYWHERE)
+        assert [one.channel for one in again.deliveries] == ["sms"]
+
+    async def test_a_complaint_about_a_delivery_that_is_not_there_stops_nobody(self, world: World) -> None:
+        await sent(world, Step("email", 0))
+        (mail,) = world.mail.messages
+        other = world.ctx.directory.channel_called("acme.sms")
+        assert other is not None
+        await world.db.write(lambda conn: conn.execute(schema.delivery.update().values(account_id=other.id)))
+        assert await world.mail.complain(mail) == 204
+        assert await suppressed(world, "email", EMAIL) is None
+
     async def test_a_blocked_bot_takes_the_next_channel_and_an_unblock_lifts_it(self, world: World) -> None:
         world.telegram.join(CHAT).started = True
         world.telegram.api.people[CHAT].blocked = True  # and the update about it was lost
@@ -145,6 +172,34 @@ class TestStop:
         await world.telegram.unblock(CHAT)
         again = await sent(world, Step("telegram", 60))
         assert await world.states(again) == [("telegram", D.SENT)]
+
+
+class TestMachinesAndStrangers:
+    async def test_an_absence_is_kept_and_told_to_nobody(self, world: World) -> None:
+        invoice_id = await sent(world, Step("email", 0))
+        (mail,) = world.mail.messages
+        assert await world.mail.be_away(mail) == 204
+        assert await count(world.db, schema.inbox) == 1
+        assert (await said(world, MESSAGE), await world.states(invoice_id)) == ([], [("email", D.SENT)])
+
+    async def test_whoever_writes_in_a_payers_name_is_not_the_payer(self, world: World) -> None:
+        await sent(world, Step("email", 0), reference="C-1")
+        (mail,) = world.mail.messages
+        assert await world.mail.reply(replace(mail, message_id="<1@x.ro>"), "am platit") == 204
+        assert await said(world, MESSAGE) == []
+        assert await world.mail.reply(mail, "am platit") == 204
+        assert [one["text"] for one in await said(world, MESSAGE)] == ["am platit"]
+
+    async def test_an_answer_with_a_photograph_is_taken(self, world: World) -> None:
+        await sent(world, Step("email", 0))
+        (mail,) = world.mail.messages
+        answer = message_from_bytes(world.mail.answer(mail, "iată dovada"), policy=policy.SMTP)
+        assert isinstance(answer, EmailMessage)
+        answer.add_attachment(b"\xff" * 600_000, maintype="image", subtype="jpeg", filename="dovada.jpg")
+        assert await world.mail.pipe(answer.as_bytes()) == 204
+        assert [one["text"] for one in await said(world, MESSAGE)] == ["iată dovada"]
+        (kept,) = await world.db.read(lambda conn: conn.execute(sa.select(schema.inbox.c.body)).all())
+        assert len(kept.body) == receipts.MOST_KEPT
 
 
 class TestWords:

@@ -321,7 +321,7 @@ async def start_text(two: Two, **payer: Any) -> str:
     view = await two.world.issue(steps=(), reference="C-1", **({"whatsapp": PHONE} | payer))
     account = two.world.ctx.directory.channel_called(f"acme.{META}")
     assert account is not None
-    url = await receipts.start_url(two.world.ctx, account, view.invoice.id)
+    url = await bindings.start_url(two.world.ctx, account, view.invoice.id)
     assert url is not None
     return url.partition("?text=")[2].replace("%20", " ").replace("%23", "#")
 

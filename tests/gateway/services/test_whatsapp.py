@@ -19,7 +19,7 @@ from gateway.domain.deliveries import DeliveryState, Step
 from gateway.ports.channel import DeliveryStatus, TemplateStatus
 from gateway.ports.errors import OutcomeUnknown
 from gateway.rendering import KINDS
-from gateway.services import messaging, receipts, templates
+from gateway.services import bindings, messaging, receipts, templates
 from gateway.store import deliveries, invoices, schema
 from gateway.store.database import Database
 from gateway.testing.clock import FakeClock

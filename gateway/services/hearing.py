@@ -12,13 +12,11 @@ import sqlalchemy as sa
 from gateway.domain.deliveries import Delivery
 from gateway.domain.events import EventType, NewEvent
 from gateway.ports.channel import InboundMessage
-from gateway.services import bindings, composing, plans
+from gateway.services import bindings, chat, composing, plans
 from gateway.services.context import Context
 from gateway.services.directory import ChannelAccount
 from gateway.store import deliveries, events
 from gateway.store.invoices import Payer
-
-LONGEST_TEXT = 4096
 
 
 def hear(conn: sa.Connection, ctx: Context, account: ChannelAccount, message: InboundMessage, now: datetime) -> None:
@@ -41,10 +39,8 @@ def hear(conn: sa.Connection, ctx: Context, account: ChannelAccount, message: In
         bindings.bind_by_token(conn, ctx, account, message, now)
     elif message.contact is not None:
         bindings.bind_by_contact(conn, ctx, account, message, now)
-    elif not message.auto and (payers := trusted(conn, ctx, account, message)):
-        said = _about(account, payers) | {"text": message.text[:LONGEST_TEXT]}
-        said |= {"button": message.button} if message.button else {}
-        events.append(conn, biller_id, None, [NewEvent(EventType.MESSAGE_RECEIVED, said)], now)
+    elif not message.auto:
+        chat.take(conn, ctx, account, message, trusted(conn, ctx, account, message), now)
 
 
 def trusted(conn: sa.Connection, ctx: Context, account: ChannelAccount, message: InboundMessage) -> list[Payer]:

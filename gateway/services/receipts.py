@@ -12,11 +12,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from gateway.domain.deliveries import FORWARD, Delivery, DeliveryState
-from gateway.ports.channel import DeliveryStatus, DeliveryUpdate, InboundMessage, SendResult
+from gateway.ports.channel import ChannelEvent, DeliveryStatus, DeliveryUpdate, InboundMessage, SendResult
 from gateway.ports.native import CheckoutQuery
 from gateway.ports.provider import PaymentUpdate
 from gateway.ports.values import WebhookRequest
-from gateway.services import composing, hearing, messaging, native_payments, plans
+from gateway.services import chat, composing, hearing, messaging, native_payments, plans
 from gateway.services.attempts import APPLY_INBOX
 from gateway.services.context import Context
 from gateway.services.directory import Biller, ChannelAccount
@@ -35,6 +35,7 @@ async def receive_webhook(ctx: Context, account: ChannelAccount, request: Webhoo
     happened = await account.make().parse_webhook(request)
     now, raw = ctx.clock.now(), raw_of(request)
     raw = replace(raw, body=raw.body[:MOST_KEPT])
+    happened = [event for event in happened if await _heard(ctx, account, event, now)]
     checkouts = [event for event in happened if isinstance(event, CheckoutQuery)]
     for query in checkouts:
         await native_payments.answer(ctx, account, query, raw)
@@ -59,6 +60,13 @@ async def receive_webhook(ctx: Context, account: ChannelAccount, request: Webhoo
         return new
 
     return await ctx.db.write(body) if len(happened) > len(checkouts) else 0
+
+
+async def _heard(ctx: Context, account: ChannelAccount, event: ChannelEvent, now: datetime) -> bool:
+    """Whether an event is taken: all are, but for the words of a sender who floods us."""
+    if not isinstance(event, InboundMessage):
+        return True
+    return await ctx.db.read(lambda conn: chat.may_be_heard(conn, ctx, account, event, now))
 
 
 def apply_receipt(

@@ -151,6 +151,12 @@ def void(conn: sa.Connection, invoice_id: int, now: datetime) -> bool:
     return bool(conn.execute(query.values(status=InvoiceStatus.VOID, updated_at=now)).rowcount)
 
 
+def settled_of(conn: sa.Connection, payer_id: int, limit: int) -> list[Invoice]:
+    """The payer's invoices that were paid last, the newest first."""
+    query = sa.select(*INVOICE_COLUMNS).where(invoice.c.payer_id == payer_id, invoice.c.status == InvoiceStatus.PAID)
+    return [invoice_of(row) for row in conn.execute(query.order_by(invoice.c.settled_at.desc()).limit(limit))]
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
     """What `GET /v1/invoices` can ask for; None means any."""

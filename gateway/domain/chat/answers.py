@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from gateway.domain.chat.values import ASKED_LIVES, Answer, Choice, Intent, Situation, State, Turn
+from dataclasses import replace
+
+from gateway.domain.chat.values import ASKED_LIVES, Answer, Debt, Intent, Situation, State, Turn
 
 FACTOR = "second_factor"
+TRIES = 3
 
 
 def code_right(situation: Situation, *, kept: str, pay_url: str = "") -> Turn:
-    """The code opens the pay page; who is to be told more says the second factor. `kept` comes back in `FactorGiven.kept`.
+    """A code was typed, whether or not it is anybody's: the second factor is asked for. `kept` comes back in `FactorGiven.kept`.
 
-    `pay_url` is left out where the biller wants no links in answers.
+    `pay_url` is the page where both can be typed too, left out where the biller wants no links in answers.
     """
     state = State(FACTOR, {"kept": kept}, situation.now + ASKED_LIVES)
     return Turn(
@@ -21,34 +24,20 @@ def code_right(situation: Situation, *, kept: str, pay_url: str = "") -> Turn:
     )
 
 
-def code_wrong(situation: Situation) -> Turn:
-    """Of a wrong code, a code of somebody else's and one too many: the same is said."""
-    return Turn(
-        Intent.CODE,
-        (),
-        Answer("code_wrong", {"biller": situation.biller}),
-        State("code", {}, situation.now + ASKED_LIVES),
-    )
+def factor_right(situation: Situation, debt: Debt) -> Turn:
+    """That one invoice is shown, and nothing else: code and proof stand on one sheet of paper, which is not the payer."""
+    values = {"number": debt.number, "amount": debt.outstanding, "due": debt.due_on}
+    name = "factor_paid" if debt.paid else "factor_right"
+    free = situation.policy.link_free
+    shown = replace(debt, pay_url="") if free else debt
+    answer = Answer(name, values, pay=() if debt.paid else (shown,), site=situation.policy.site if free else "")
+    return Turn(Intent.CODE, (), answer)
 
 
-def factor_right(situation: Situation) -> Turn:
-    """The payer is known from here on; what is owed is the next thing that they may ask."""
-    choices = (Choice("list", "list"),)
-    return Turn(
-        Intent.CODE,
-        (),
-        Answer("factor_right", {}, choices),
-        State("factor_right", {"options": ["list"], "yes": "list"}, situation.now + ASKED_LIVES),
-    )
-
-
-def factor_wrong(situation: Situation, *, left: int) -> Turn:
-    """`left`: how many tries there are; none leaves the question."""
-    if left <= 0:
+def factor_wrong(situation: Situation) -> Turn:
+    """Of a wrong code, one of nobody and a wrong proof the same is said; after a few tries the question is dropped."""
+    tries = int(situation.state.data.get("tries", 0)) + 1
+    if tries >= TRIES:
         return Turn(Intent.CODE, (), Answer("factor_none", {"biller": situation.biller}))
-    return Turn(
-        Intent.CODE,
-        (),
-        Answer("factor_wrong", {"left": left}),
-        State(FACTOR, situation.state.data, situation.now + ASKED_LIVES),
-    )
+    state = State(FACTOR, {**situation.state.data, "tries": tries}, situation.now + ASKED_LIVES)
+    return Turn(Intent.CODE, (), Answer("factor_wrong", {"left": TRIES - tries}), state)

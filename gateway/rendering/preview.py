@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from jinja2 import TemplateError
 
 from gateway.domain.invoices import IconState
+from gateway.rendering.answer_samples import NAMES, longest_answers
 from gateway.rendering.gsm7 import SEGMENT, septets
 from gateway.rendering.renderer import KINDS, Renderer
 from gateway.rendering.samples import longest_messages, sample_message, sample_page
@@ -42,6 +43,7 @@ def check(renderer: Renderer) -> list[str]:
         for locale in renderer.languages:
             faults += [f"{owner}{fault} ({locale})" for fault in _message_faults(renderer, locale, biller)]
             faults += [f"{owner}{fault} ({locale})" for fault in _page_faults(renderer, locale, biller)]
+            faults += [f"{owner}{fault} ({locale})" for fault in _answer_faults(renderer, locale, biller)]
     return faults
 
 
@@ -58,6 +60,20 @@ def _message_faults(renderer: Renderer, locale: str, biller: str) -> Iterator[st
                 if channel == "sms" and text.isascii() and septets(text) > SEGMENT:
                     yield f"{kind} for sms: {septets(text)} septets at the longest, one segment holds {SEGMENT}"
                     break
+
+
+def _answer_faults(renderer: Renderer, locale: str, biller: str) -> Iterator[str]:
+    for name in NAMES:
+        for answer in longest_answers(name):
+            try:
+                renderer.answer(answer, sms=False, buttons=3, locale=locale, biller=biller)
+                text = renderer.answer(answer, sms=True, locale=locale, biller=biller).text
+            except (TypeError, ValueError, KeyError) as error:
+                yield f"answer.{name}: {error}"
+                break
+            if text.isascii() and septets(text) > SEGMENT:
+                yield f"answer.{name} for sms: {septets(text)} septets at the longest, one segment holds {SEGMENT}"
+                break
 
 
 def _page_faults(renderer: Renderer, locale: str, biller: str) -> Iterator[str]:

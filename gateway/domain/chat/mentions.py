@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from gateway.domain.chat.folding import folded
 from gateway.domain.chat.values import Link, Mentions
 
 LONGEST = 4096  # characters of a message that are searched
@@ -17,9 +16,10 @@ _ADDRESS = re.compile(
 _PAGE = re.compile(
     r"(?:https?://)?([a-z0-9.-]{1,253}(?::\d{1,5})?)/p/([0-9A-Za-z]{18})(?:[/?#].*)?", re.IGNORECASE | re.DOTALL
 )
-_CODE = re.compile(r"(?<![\w-])([0-9A-Za-z]{4})([- ]?)([0-9A-Za-z]{4})(?![\w-])")
+_CODE = re.compile(r"(?<![\w-])(?=([0-9A-Za-z]{4})([- ]?)([0-9A-Za-z]{4})(?![\w-]))")
 _READ = str.maketrans({"O": "0", "I": "1", "L": "1"})
-_SAID_ALONE = 3  # words beside a code, at the most, where the code is what is said
+_ALONE = 80  # characters of a message that is a code
+_SAID_ALONE = 4  # words beside a code, at the most, where the code is what is said (its second half may be one)
 
 
 def mentions(text: str) -> Mentions:
@@ -45,25 +45,19 @@ def addresses(text: str) -> Iterator[str]:
 
 def only_code(text: str) -> str | None:
     """The pay code of a message that says little besides; None when there is no such code."""
-    found = list(_codes(text[:200]))
-    if len(found) != 1:
-        return None
-    rest = _CODE.sub(" ", text[:200])
-    return found[0] if len(re.findall(r"\w+", folded(rest))) <= _SAID_ALONE else None
+    found = list(_codes(text[:_ALONE]))
+    said = len(re.findall(r"\w+", text[:_ALONE])) - 1
+    return found[0] if len(found) == 1 and len(text) < _ALONE and said <= _SAID_ALONE else None
 
 
 def _codes(text: str) -> Iterator[str]:
     """Likely pay codes. Letters alone are one only where they look it: a hyphen between, capitals, or the whole message."""
     alone = len(text.split()) == 1
     for match in _CODE.finditer(text):
-        code = (match[1] + match[3]).upper().translate(_READ)
-        if "U" in code:
-            continue
-        written = match[1] + match[3]
+        head, sign, tail = match.groups()
+        written = head + tail
+        code = written.upper().translate(_READ)
         digits = sum(map(str.isdecimal, written))
-        if digits == 8 and not match[2].strip() and not alone:
-            continue
-        if match[2] == " " and (not digits or digits == 8) and not written.isupper():
-            continue
-        if digits or match[2] == "-" or written.isupper() or alone:
+        looks = sign == "-" or alone or written.isupper() or 0 < digits < len(written)
+        if looks and "U" not in code and not (digits == len(written) and sign != "-" and not alone):
             yield f"{code[:4]}-{code[4:]}"

@@ -187,7 +187,7 @@ class PayPages:
 
     async def code_page(self, request: web.Request) -> web.StreamResponse:
         """Where a pay code is typed: nobody's brand, and nothing about anybody."""
-        return self._code(EnterCode(), self._language(request, "ro"))
+        return self._code(EnterCode(code=request.query.get("code", "")[:40]), self._language(request, "ro"))
 
     async def code(self, request: web.Request) -> web.StreamResponse:
         """Takes who proves to hold an invoice to its page. All else gets one answer, however it is wrong."""

@@ -10,6 +10,7 @@ from dataclasses import replace
 from jinja2 import TemplateError
 
 from gateway.domain.invoices import IconState
+from gateway.rendering.answer_samples import NAMES, longest_answers
 from gateway.rendering.gsm7 import SEGMENT, septets
 from gateway.rendering.keeping import kept_faults
 from gateway.rendering.renderer import KEPT_KINDS, KINDS, Renderer
@@ -50,6 +51,7 @@ def check(renderer: Renderer) -> list[str]:
             faults += [f"{owner}{fault} ({locale})" for fault in _message_faults(renderer, locale, biller)]
             faults += [f"{owner}{fault} ({locale})" for fault in _kept_faults(renderer, locale, biller)]
             faults += [f"{owner}{fault} ({locale})" for fault in _page_faults(renderer, locale, biller)]
+            faults += [f"{owner}{fault} ({locale})" for fault in _answer_faults(renderer, locale, biller)]
     return faults
 
 
@@ -82,6 +84,20 @@ def _kept_faults(renderer: Renderer, locale: str, biller: str) -> Iterator[str]:
         yield from (f"{kind}/template.txt: {fault}" for fault in kept_faults(kept[0]))
         if len({each.name for each in kept}) > 1:
             yield f"{kind}/template.txt: says more than its places do: what differs from message to message goes through |place"
+
+
+def _answer_faults(renderer: Renderer, locale: str, biller: str) -> Iterator[str]:
+    for name in NAMES:
+        for answer in longest_answers(name):
+            try:
+                renderer.answer(answer, sms=False, buttons=3, locale=locale, biller=biller)
+                text = renderer.answer(answer, sms=True, locale=locale, biller=biller).text
+            except (TypeError, ValueError, KeyError) as error:
+                yield f"answer.{name}: {error}"
+                break
+            if text.isascii() and septets(text) > SEGMENT:
+                yield f"answer.{name} for sms: {septets(text)} septets at the longest, one segment holds {SEGMENT}"
+                break
 
 
 def _page_faults(renderer: Renderer, locale: str, biller: str) -> Iterator[str]:

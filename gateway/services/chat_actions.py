@@ -63,10 +63,17 @@ def carry_out(conn: sa.Connection, scene: Scene, action: Action) -> dict[str, An
             for payer in scene.payers:
                 claims.promise(conn, biller, payer, ids, on, now)
         case AlreadyPaid():
-            how, on, known_as = action.how, action.on, action.reference
             for payer in scene.payers:
                 claims.already_paid(
-                    conn, biller, payer, action.invoice_ids, now, how=how, on=on, reference=known_as, text=scene.text
+                    conn,
+                    biller,
+                    payer,
+                    action.invoice_ids,
+                    now,
+                    how=action.how,
+                    on=action.on,
+                    reference=action.reference,
+                    text=scene.text,
                 )
         case Dispute(ids, reason, amount):
             for payer in scene.payers:

@@ -59,8 +59,9 @@ def _day(situation: Situation, understood: Understood, reading: Reading, wish: H
     """The date that was asked for. A bare number is a day of the month."""
     if understood.intent not in (*_OPEN, wish.intent):
         return None
-    if reading.at is None and reading.question is None and understood.number is not None:
-        day = f"pe {understood.number:f}"
+    number = understood.number
+    if reading.at is None and reading.question is None and number is not None and number in range(1, 32):
+        day = f"pe {int(number)}"
         reading = read(day, at=situation.now, zone=situation.zone, locale=situation.locale)
     return replace(wish, reading=reading) if reading.at or reading.question else None
 

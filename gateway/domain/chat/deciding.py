@@ -52,7 +52,7 @@ _ABOUT_NONE: Mapping[Intent, Handler] = {
     Intent.CHOICE: talking.kept,
 }
 _STRANGERS = (Intent.STOP, Intent.START, Intent.LANGUAGE, Intent.VERIFY, Intent.PERSON, Intent.THANKS)
-PAYERS = 9  # behind one address that are offered
+PAYERS = 4  # behind one address that are offered
 _DATED = frozenset((Intent.NONE, Intent.CHOICE, Intent.PAY, Intent.REMIND, Intent.PROMISE, Intent.PLAN))
 _OPEN = (Intent.NONE, Intent.CHOICE)
 _ALWAYS = (Intent.STOP, Intent.START)  # whatever was asked

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from gateway.domain.chat.folding import folded
 from gateway.domain.chat.values import Link, Mentions
+from gateway.domain.paycodes import found_in
 
 LONGEST = 4096  # characters of a message that are searched
 MOST = 3  # codes and links of a message
@@ -17,9 +17,8 @@ _ADDRESS = re.compile(
 _PAGE = re.compile(
     r"(?:https?://)?([a-z0-9.-]{1,253}(?::\d{1,5})?)/p/([0-9A-Za-z]{18})(?:[/?#].*)?", re.IGNORECASE | re.DOTALL
 )
-_CODE = re.compile(r"(?<![\w-])([0-9A-Za-z]{4})([- ]?)([0-9A-Za-z]{4})(?![\w-])")
-_READ = str.maketrans({"O": "0", "I": "1", "L": "1"})
-_SAID_ALONE = 3  # words beside a code, at the most, where the code is what is said
+_ALONE = 80  # characters of a message that is a code
+_SAID_ALONE = 4  # words beside a code, at the most, where the code is what is said (its second half may be one)
 
 
 def mentions(text: str) -> Mentions:
@@ -33,8 +32,7 @@ def mentions(text: str) -> Mentions:
         else:
             others[address] = None
     rest = _ADDRESS.sub(" ", text)
-    codes = dict.fromkeys(_codes(rest))
-    return Mentions(tuple(links.values())[:MOST], tuple(codes)[:MOST], tuple(others)[:MOST])
+    return Mentions(tuple(links.values())[:MOST], tuple(found_in(rest))[:MOST], tuple(others)[:MOST])
 
 
 def addresses(text: str) -> Iterator[str]:
@@ -45,25 +43,6 @@ def addresses(text: str) -> Iterator[str]:
 
 def only_code(text: str) -> str | None:
     """The pay code of a message that says little besides; None when there is no such code."""
-    found = list(_codes(text[:200]))
-    if len(found) != 1:
-        return None
-    rest = _CODE.sub(" ", text[:200])
-    return found[0] if len(re.findall(r"\w+", folded(rest))) <= _SAID_ALONE else None
-
-
-def _codes(text: str) -> Iterator[str]:
-    """Likely pay codes. Letters alone are one only where they look it: a hyphen between, capitals, or the whole message."""
-    alone = len(text.split()) == 1
-    for match in _CODE.finditer(text):
-        code = (match[1] + match[3]).upper().translate(_READ)
-        if "U" in code:
-            continue
-        written = match[1] + match[3]
-        digits = sum(map(str.isdecimal, written))
-        if digits == 8 and not match[2].strip() and not alone:
-            continue
-        if match[2] == " " and (not digits or digits == 8) and not written.isupper():
-            continue
-        if digits or match[2] == "-" or written.isupper() or alone:
-            yield f"{code[:4]}-{code[4:]}"
+    found = found_in(text[:_ALONE])
+    said = len(re.findall(r"\w+", text[:_ALONE])) - 1
+    return found[0] if len(found) == 1 and len(text) < _ALONE and said <= _SAID_ALONE else None

@@ -79,8 +79,8 @@ def which(talk: Talk, heard: Heard, verb: str, more: str = "", *, several: bool 
     named = pick(talk, heard)
     if named:
         return named
-    if several:
-        return talk.debts
+    if several or heard.ids is not None:
+        return talk.debts if heard.ids is None else ()
     verb = heard.verb or verb
     choices = debt_choices(talk.debts, verb, more)
     text = heard.text[:KEPT]

@@ -8,11 +8,14 @@ LONGEST = 20  # letters of a word that may have a typo
 
 
 def may_be(word: str, grammar: Grammar) -> list[str]:
-    """The words of the grammar that an unknown word of five letters or more may be; none where it is known."""
+    """The words of the grammar that an unknown word of five letters or more may be; none where it is known.
+
+    A stem, whose ending may be anything, is thought of only where no word fits.
+    """
     if not FORGIVEN <= len(word) <= LONGEST or not word.isalpha() or _known(word, grammar):
         return []
     found = {other for cut in deletes(word) for other in grammar.near.get(cut, ()) if one_off(word, other)}
-    for size in grammar.stem_sizes:
+    for size in grammar.stem_sizes if not found else ():
         for head in {word[: size - 1], word[:size], word[: size + 1]}:
             if len(head) >= FORGIVEN - 1:
                 found |= {

@@ -23,6 +23,7 @@ FIRST = (
 )  # fmt: skip
 _RANK = {meaning: place for place, meaning in enumerate(FIRST)}
 _TYPOS = 4  # in a message; a text with more of them is not one in this language
+_LOOKED = 40  # words that are looked at for typos
 _REFERENCE = 40  # characters of a reference
 
 
@@ -84,7 +85,7 @@ def _said(meaning: str, read: Words, text: str, grammar: Grammar) -> Understood:
         share=percent_in(read.words) or (int(named["share"]) if "share" in named else None),
         parts=_parts(more, read, grammar),
         how=named.get("how", ""),
-        reference=_reference(more, read, text) if paid else "",
+        reference=_reference(more, read, text),
         days_ago=next((grammar.past[word] for word in read.words if word in grammar.past), None),
         now="now" in named,
         rest=_rest(intent, read, grammar) if paid else "",
@@ -156,10 +157,12 @@ def _spelled(read: Words, grammar: Grammar) -> Words:
 
 def _forgiven(read: Words, grammar: Grammar) -> tuple[Words, str]:
     """The message with its typos righted, and what it means. A word that could be righted to two meanings stays as it is."""
-    meaning, left = _best(read, grammar), _TYPOS
+    meaning, left, looked = _best(read, grammar), _TYPOS, set[str]()
     for at, word in enumerate(read.words):
-        candidates = may_be(word, grammar) if left else []
-        if not candidates:
+        if not left or word in looked or len(looked) == _LOOKED:
+            continue
+        looked.add(word)
+        if not (candidates := may_be(word, grammar)):
             continue
         left -= 1
         tried = [Words((*read.words[:at], one, *read.words[at + 1 :]), read.breaks) for one in candidates]

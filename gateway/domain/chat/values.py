@@ -164,7 +164,7 @@ class Link:
 class Mentions:
     """What a message names that has to be looked up before it is answered.
 
-    `codes` are likely pay codes, as `XXXX-XXXX` and in capitals, at most three; `others` are addresses that cannot be ours.
+    `codes` are pay codes as they are printed, at most three; `others` are addresses that cannot be ours.
     """
 
     links: Sequence[Link] = ()
@@ -257,7 +257,7 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class CodeGiven:
-    """A pay code was typed, as `XXXX-XXXX`. It is looked up, and the turn becomes `code_right` or `code_wrong`."""
+    """A pay code was typed, here as it is printed: the turn becomes `answers.code_right`, whether or not it is anybody's."""
 
     code: str
 
@@ -266,7 +266,7 @@ class CodeGiven:
 class FactorGiven:
     """An answer to the second factor: the digits that were written, and the amount they may be.
 
-    It is checked, and the turn becomes `factor_right` or `factor_wrong`. `kept` is what `code_right` was given to keep.
+    It is checked, and the turn becomes `answers.factor_right` or `factor_wrong`. `kept` is what `code_right` was given to keep.
     """
 
     digits: str

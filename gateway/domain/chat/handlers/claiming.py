@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from gateway.domain.chat.hearing import Heard, button
-from gateway.domain.chat.talk import KEPT, Talk, ask, calendar, money_of, say, which
+from gateway.domain.chat.talk import Talk, ask, calendar, money_of, say, which
 from gateway.domain.chat.values import AlreadyPaid, Choice, Dispute, Turn
 from gateway.domain.dates import read
 
+_BACK = (7, 30)  # days from which a day that has passed is looked for: a weekday, a day of the month
 _HOWS = ("bank", "cash", "card")
 _REASONS = ("not_mine", "wrong_amount", "other")
 
@@ -30,7 +31,7 @@ def already_paid(talk: Talk, heard: Heard) -> Turn:
     if isinstance(found, Turn):
         return found
     if not found:
-        return say(heard, "nothing_owed")
+        return say(heard, "not_owed")
     if len(found) == 1 and found[0].processing:
         return say(heard, "status_processing", number=found[0].number, amount=found[0].outstanding)
     numbers = tuple(debt.invoice_id for debt in found)
@@ -52,7 +53,7 @@ def dispute(talk: Talk, heard: Heard) -> Turn:
     if isinstance(found, Turn):
         return found
     if not found:
-        return say(heard, "nothing_owed")
+        return say(heard, "not_owed")
     if not heard.detail:
         choices = [Choice(reason, button("dispute", found, reason, talk.debts)) for reason in _REASONS]
         return ask(talk, heard, "dispute_why", choices=choices, number=found[0].number, count=len(found))
@@ -73,10 +74,10 @@ def _paid_on(talk: Talk, heard: Heard) -> date | None:
         return talk.today - timedelta(days=heard.days_ago)
     if not heard.rest:
         return None
-    back = 30 if any(map(str.isdecimal, heard.rest)) else 7
-    situation = talk.situation
-    seen_from = situation.now - timedelta(days=back)
-    reading = read(
-        heard.rest[:KEPT], at=seen_from, zone=situation.zone, locale=situation.locale, calendar=calendar(talk)
-    )
-    return reading.at.date() if reading.at and reading.date_only and reading.at.date() <= talk.today else None
+    situation, today = talk.situation, talk.today
+    for back in _BACK:
+        seen_from = situation.now - timedelta(days=back)
+        reading = read(heard.rest, at=seen_from, zone=situation.zone, locale=situation.locale, calendar=calendar(talk))
+        if reading.at and reading.date_only and reading.at.date() <= today:
+            return reading.at.date()
+    return None

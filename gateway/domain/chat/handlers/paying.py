@@ -27,11 +27,14 @@ def owed(talk: Talk, heard: Heard) -> Turn:
 def pay(talk: Talk, heard: Heard) -> Turn:
     """The link of what is meant. An amount below what is owed is a wish to pay in part."""
     debts = talk.debts
-    if not debts:
-        return say(heard, "nothing_owed")
     found = pick(talk, heard)
+    settled = [debt for debt in talk.payer.settled if debt.invoice_id in (heard.ids or ())] if talk.payer else []
+    if settled and not found:
+        return _standing(talk, heard, settled[0])
     if heard.amount and not _exact(talk, heard):
         return plan(talk, heard)
+    if not debts:
+        return say(heard, "nothing_owed")
     if len(found) == 1:
         return _link(talk, heard, found[0], "pay_one")
     if len(found) > 1:
@@ -70,13 +73,10 @@ def receipt(talk: Talk, heard: Heard) -> Turn:
             return say(heard, "status_processing", number=under_way[0].number, amount=under_way[0].outstanding)
         return say(heard, "receipt_none")
     last = settled[0]
-    named = Talk(talk.situation, talk.payer)
     for debt in settled:
         if debt.number.lower() in heard.text.lower() or heard.ids == (debt.invoice_id,):
             last = debt
-    return say(
-        heard, "receipt", pay=[last], number=last.number, amount=last.amount, paid_on=last.paid_on or named.today
-    )
+    return say(heard, "receipt", pay=[last], number=last.number, amount=last.amount, paid_on=last.paid_on or talk.today)
 
 
 def _exact(talk: Talk, heard: Heard) -> bool:

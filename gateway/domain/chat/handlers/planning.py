@@ -25,7 +25,7 @@ def plan(talk: Talk, heard: Heard) -> Turn:
     if len(found) != 1:
         found = sorted(found, key=lambda debt: debt.due_on)[:1]
     if not found:
-        return say(heard, "nothing_owed")
+        return say(heard, "not_owed")
     debt = found[0]
     last = debt.due_on + timedelta(days=policy.parts_until_days)
     if last <= talk.today:

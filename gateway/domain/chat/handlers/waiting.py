@@ -49,14 +49,12 @@ def cancel(talk: Talk, heard: Heard) -> Turn:
     """No reminder of the payer's own any more. Without one, nothing is done and that is said."""
     debts = talk.debts if heard.ids is None else [debt for debt in talk.debts if debt.invoice_id in heard.ids]
     found = [debt for debt in debts if debt.reminder_at is not None]
-    if heard.ids is not None:
+    if heard.verb == "cancel":
         found = found or list(debts)  # it was set a moment ago, by the message that this answers
     if not found:
         return say(heard, "remind_none")
     data = {"day": button("remind", found, among=talk.debts), "intent": "remind"}
-    return replace(
-        ask(talk, heard, "remind_cancelled", Cancel(ids(found)), data=data, pay=found if len(found) == 1 else ())
-    )
+    return ask(talk, heard, "remind_cancelled", Cancel(ids(found)), data=data, pay=found if len(found) == 1 else ())
 
 
 def promise(talk: Talk, heard: Heard) -> Turn:
@@ -69,7 +67,7 @@ def promise(talk: Talk, heard: Heard) -> Turn:
         return _which_day(talk, heard, found, "promise")
     if at.date() < talk.today:
         return _which_day(talk, replace(heard, reading=replace(heard.reading, at=None)), found, "promise")
-    if at.date() > (latest := latest_day(talk, found)):
+    if at.date() > max(talk.today, latest := latest_day(talk, found)):
         return _too_late(talk, heard, found, "promise", talk.at(latest, time(talk.situation.policy.remind_hour)))
     name = "promise_today" if at.date() == talk.today else "promise_set"
     return ask(
@@ -102,7 +100,7 @@ def _open(talk: Talk, heard: Heard, verb: str) -> Sequence[Debt] | Turn:
     if isinstance(found, Turn):
         return found
     if not found:
-        return say(heard, "nothing_owed")
+        return say(heard, "not_owed")
     policy = talk.situation.policy
     one = found if len(found) == 1 else ()
     today = heard.reading.at is not None and heard.reading.at.date() == talk.today

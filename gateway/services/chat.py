@@ -111,24 +111,49 @@ def _kept(state: State) -> dict[str, Any]:
 
 def _keep(conn: sa.Connection, scene: Scene, inbound: InboundMessage, turn: Turn, payer_id: int | None) -> None:
     """The message in the transcript, and the event that the biller is pushed."""
-    conversation = scene.conversation
-    message_id = conversations.write(
+    message_id = _write(conn, scene.conversation, inbound, turn.intent, payer_id, scene.now)
+    said = scene.about | {"message": show(MESSAGE, message_id), "intent": turn.intent.value, "text": inbound.text}
+    said |= {"button": inbound.button} if inbound.button else {}
+    received = NewEvent(EventType.MESSAGE_RECEIVED, said)
+    events.append(conn, scene.conversation.biller_id, None, [received], scene.now)
+
+
+def note(
+    conn: sa.Connection,
+    account: ChannelAccount,
+    inbound: InboundMessage,
+    payers: Sequence[Payer],
+    intent: Intent,
+    now: datetime,
+) -> None:
+    """Keeps words that the vendor has understood and answered itself."""
+    conversation = conversations.at(conn, account.row.biller_id, account.id, inbound.address, now)
+    _write(conn, conversation, inbound, intent, payers[0].id if len(payers) == 1 else None, now)
+    conversations.change(conn, conversation.id, now, last_in_at=now)
+
+
+def _write(
+    conn: sa.Connection,
+    conversation: Conversation,
+    inbound: InboundMessage,
+    intent: Intent,
+    payer_id: int | None,
+    now: datetime,
+) -> int:
+    return conversations.write(
         conn,
         {
             "biller_id": conversation.biller_id,
             "conversation_id": conversation.id,
             "payer_id": payer_id,
             "external_id": inbound.external_id,
-            "text": inbound.text,
+            "text": inbound.text[:LONGEST_TEXT],
             "button": inbound.button,
-            "intent": turn.intent.value,
+            "intent": intent.value,
             "occurred_at": inbound.occurred_at,
-            "created_at": scene.now,
+            "created_at": now,
         },
     )
-    said = scene.about | {"message": show(MESSAGE, message_id), "intent": turn.intent.value, "text": inbound.text}
-    said |= {"button": inbound.button} if inbound.button else {}
-    events.append(conn, conversation.biller_id, None, [NewEvent(EventType.MESSAGE_RECEIVED, said)], scene.now)
 
 
 def _answer(

@@ -24,10 +24,10 @@ from gateway.domain.chat import (
     Stop,
 )
 from gateway.domain.events import EventType, NewEvent
-from gateway.services import claims, ladder, plans, wishes
+from gateway.services import claims, plans, stopping, wishes
 from gateway.services.context import Context
 from gateway.services.directory import Biller, ChannelAccount
-from gateway.store import deliveries, events, invoices, reminders
+from gateway.store import deliveries, events, invoices
 from gateway.store.conversations import Conversation
 from gateway.store.invoices import Payer
 
@@ -82,9 +82,14 @@ def carry_out(conn: sa.Connection, scene: Scene, action: Action) -> dict[str, An
             for payer in scene.payers:
                 claims.plan_parts(conn, biller, payer, invoice_id, parts, now)
         case Stop(everywhere):
-            _stop(conn, scene, everywhere)
+            for account, address in _addresses(scene, everywhere):
+                stopping.stop(
+                    conn, scene.ctx.directory, account, address, scene.payers, stopping.STOPPED, now, scene.about
+                )
         case Start(everywhere):
-            _start(conn, scene, everywhere)
+            for account, address in _addresses(scene, everywhere):
+                if deliveries.suppressed(conn, biller.id, account.plugin.name, address) == stopping.STOPPED:
+                    stopping.start(conn, scene.ctx.directory, account, address, scene.payers, now, scene.about)
         case Language(locale):
             for payer in scene.payers:
                 invoices.choose_locale(conn, payer.id, locale, now)
@@ -110,22 +115,3 @@ def _addresses(scene: Scene, everywhere: bool) -> list[tuple[ChannelAccount, str
         if (address := plans.address_of(payer, account.plugin, account.use_phone))
         and (account.plugin.name, address) != (scene.account.plugin.name, scene.conversation.address)
     ]
-
-
-def _stop(conn: sa.Connection, scene: Scene, everywhere: bool) -> None:
-    for account, address in _addresses(scene, everywhere):
-        if deliveries.suppress(conn, scene.biller.id, account.plugin.name, address, plans.STOPPED, scene.now):
-            data = scene.about | {"channel": account.short, "reason": plans.STOPPED}
-            events.append(conn, scene.biller.id, None, [NewEvent(EventType.PAYER_STOPPED, data)], scene.now)
-    ladder.stopped(conn, scene.ctx.directory, scene.payers, scene.now)
-
-
-def _start(conn: sa.Connection, scene: Scene, everywhere: bool) -> None:
-    for account, address in _addresses(scene, everywhere):
-        known = deliveries.suppressed(conn, scene.biller.id, account.plugin.name, address)
-        if known == plans.STOPPED and deliveries.allow(conn, scene.biller.id, account.plugin.name, address):
-            data = scene.about | {"channel": account.short}
-            events.append(conn, scene.biller.id, None, [NewEvent(EventType.PAYER_STARTED, data)], scene.now)
-    for payer in scene.payers:
-        for invoice in reminders.owing(conn, payer.id):
-            ladder.plan_for(conn, scene.biller, invoice, payer, scene.now)

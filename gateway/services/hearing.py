@@ -9,32 +9,24 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from gateway.domain.chat import Intent
 from gateway.domain.deliveries import Delivery
-from gateway.domain.events import EventType, NewEvent
 from gateway.ports.channel import InboundMessage
-from gateway.services import bindings, chat, composing, plans
+from gateway.services import bindings, chat, composing, stopping
 from gateway.services.context import Context
 from gateway.services.directory import ChannelAccount
-from gateway.store import deliveries, events
+from gateway.store import deliveries
 from gateway.store.invoices import Payer
 
 
 def hear(conn: sa.Connection, ctx: Context, account: ChannelAccount, message: InboundMessage, now: datetime) -> None:
     """Does what a message means. A machine's is kept in the inbox and nothing follows, unless it carries a wish."""
-    biller_id, channel = account.row.biller_id, account.plugin.name
     if message.left:
         bindings.leave(conn, ctx, account, message.address, now)
     elif message.stop and message.in_reply_to:
         _complained(conn, ctx, account, message, now)
-    elif message.stop:
-        if deliveries.suppress(conn, biller_id, channel, message.address, plans.STOPPED, now):
-            about = _about(account, trusted(conn, ctx, account, message))
-            stopped = NewEvent(EventType.PAYER_STOPPED, about | {"reason": plans.STOPPED})
-            events.append(conn, biller_id, None, [stopped], now)
-    elif message.start:
-        if deliveries.allow(conn, biller_id, channel, message.address):
-            about = _about(account, trusted(conn, ctx, account, message))
-            events.append(conn, biller_id, None, [NewEvent(EventType.PAYER_STARTED, about)], now)
+    elif message.stop or message.start:
+        _stop_or_start(conn, ctx, account, message, now)
     elif bindings.start_token(ctx, account, message) is not None:
         bindings.bind_by_token(conn, ctx, account, message, now)
     elif message.contact is not None:
@@ -72,8 +64,17 @@ def _complained(
     """A payer called a message unwanted: a wish, whoever carries it. It is the address of that message that hears no more."""
     about = answered(conn, ctx, account, complaint)
     if about is not None:
-        plans.stop(conn, account, about, plans.STOPPED, now)
+        stopping.stop_at(conn, ctx.directory, account, about, stopping.STOPPED, now)
 
 
-def _about(account: ChannelAccount, payers: list[Payer]) -> dict[str, object]:
-    return {"channel": account.short, "payers": [payer.reference for payer in payers]}
+def _stop_or_start(
+    conn: sa.Connection, ctx: Context, account: ChannelAccount, message: InboundMessage, now: datetime
+) -> None:
+    """The vendor's own verdict, which it has answered itself."""
+    payers = trusted(conn, ctx, account, message)
+    if message.stop:
+        stopping.stop(conn, ctx.directory, account, message.address, payers, stopping.STOPPED, now)
+    else:
+        stopping.start(conn, ctx.directory, account, message.address, payers, now)
+    if message.text:
+        chat.note(conn, account, message, payers, Intent.STOP if message.stop else Intent.START, now)

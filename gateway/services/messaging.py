@@ -18,7 +18,7 @@ from gateway.domain.deliveries import Delivery, DeliveryState, MessageKind, Step
 from gateway.domain.invoices import InvoiceStatus
 from gateway.ports.channel import Edits, FindsSent, Message, SendResult
 from gateway.ports.errors import NotSupported, OutcomeUnknown, Rejected, RetryLater
-from gateway.services import carrying, composing, gate, native_payments, plans, reminders
+from gateway.services import carrying, composing, gate, native_payments, plans, reminders, stopping
 from gateway.services.attempts import APPLY_INBOX
 from gateway.services.closing import ASKING
 from gateway.services.composing import NO_ACCOUNT, SETTLED, Subject
@@ -240,7 +240,7 @@ def _failed(
         return
     plans.report(conn, replace(delivery, state=D.FAILED, code=code), now)
     if unreachable is not None:
-        plans.stop(conn, unreachable, delivery, plans.UNREACHABLE, now)
+        stopping.stop_at(conn, ctx.directory, unreachable, delivery, stopping.UNREACHABLE, now)
     next_step(conn, ctx, delivery, now)
 
 

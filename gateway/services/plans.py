@@ -16,7 +16,7 @@ from gateway.domain.invoices import Invoice
 from gateway.ports.channel import ChannelPlugin
 from gateway.services.directory import Biller, ChannelAccount, Directory
 from gateway.services.errors import Invalid
-from gateway.store import deliveries, events, invoices, outbox
+from gateway.store import deliveries, events, outbox
 from gateway.store.invoices import Payer
 
 DELIVER, FALL_BACK, REVISE = "deliver", "fall-back", "revise"
@@ -79,18 +79,10 @@ def take_back(conn: sa.Connection, delivery: Delivery, now: datetime) -> bool:
 def reachable(conn: sa.Connection, directory: Directory, payer: Payer) -> bool:
     """Whether any channel of the biller's may still bring the payer a message."""
     return any(
-        (address := address_of(payer, account.plugin))
+        (address := address_of(payer, account.plugin, account.use_phone))
         and not deliveries.suppressed(conn, payer.biller_id, account.plugin.name, address)
         for account in directory.channels_of(payer.biller_id)
     )
-
-
-def stop(conn: sa.Connection, account: ChannelAccount, about: Delivery, reason: str, now: datetime) -> None:
-    """No more messages to a delivery's address on its channel; said once."""
-    if deliveries.suppress(conn, about.biller_id, account.plugin.name, about.address, reason, now):
-        known = [] if about.payer_id is None else [invoices.get_payer(conn, about.payer_id).reference]
-        stopped = {"channel": about.channel, "payers": known, "reason": reason}
-        events.append(conn, about.biller_id, None, [NewEvent(EventType.PAYER_STOPPED, stopped)], now)
 
 
 def begin(

@@ -16,7 +16,7 @@ from gateway.ports.channel import ChannelEvent, DeliveryStatus, DeliveryUpdate, 
 from gateway.ports.native import CheckoutQuery
 from gateway.ports.provider import PaymentUpdate
 from gateway.ports.values import WebhookRequest
-from gateway.services import chat, composing, hearing, messaging, native_payments, plans
+from gateway.services import chat, composing, hearing, messaging, native_payments, plans, stopping
 from gateway.services.attempts import APPLY_INBOX
 from gateway.services.context import Context
 from gateway.services.directory import Biller, ChannelAccount
@@ -89,7 +89,7 @@ def apply_receipt(
     plans.report(conn, replace(delivery, state=state, code=update.code), now)
     if state is DeliveryState.FAILED:
         if update.unreachable:
-            plans.stop(conn, account, delivery, plans.UNREACHABLE, now)
+            stopping.stop_at(conn, ctx.directory, account, delivery, stopping.UNREACHABLE, now)
         messaging.next_step(conn, ctx, delivery, now)
     elif replace(delivery, state=state).arrived:
         outbox.drop(conn, plans.FALL_BACK, delivery.id)
@@ -149,7 +149,7 @@ async def unsubscribe(ctx: Context, token: str) -> bool:
         account = ctx.directory.channel(delivery.account_id) if delivery else None
         if delivery is None or account is None:
             return False
-        plans.stop(conn, account, delivery, plans.STOPPED, now)
+        stopping.stop_at(conn, ctx.directory, account, delivery, stopping.STOPPED, now)
         return True
 
     return await ctx.db.write(body)

@@ -40,6 +40,8 @@ def take(
     now: datetime,
 ) -> None:
     """Keeps what was written by these payers (none: by a stranger), does what it asks for and queues the answer."""
+    if account.plugin.address == "email" and not payers:
+        return  # anyone can write any sender: an answer would be a nuisance to somebody else
     biller = ctx.directory.biller(account.row.biller_id)
     inbound = replace(inbound, text=inbound.text[:LONGEST_TEXT])
     conversation = conversations.at(conn, biller.id, account.id, inbound.address, now)
@@ -114,8 +116,9 @@ def _keep(conn: sa.Connection, scene: Scene, inbound: InboundMessage, turn: Turn
     message_id = _write(conn, scene.conversation, inbound, turn.intent, payer_id, scene.now)
     said = scene.about | {"message": show(MESSAGE, message_id), "intent": turn.intent.value, "text": inbound.text}
     said |= {"button": inbound.button} if inbound.button else {}
-    received = NewEvent(EventType.MESSAGE_RECEIVED, said)
-    events.append(conn, scene.conversation.biller_id, None, [received], scene.now)
+    if scene.payers:  # a stranger's words are no news for billing
+        received = NewEvent(EventType.MESSAGE_RECEIVED, said)
+        events.append(conn, scene.conversation.biller_id, None, [received], scene.now)
 
 
 def note(
@@ -165,8 +168,6 @@ def _answer(
     payer_id: int | None,
 ) -> None:
     ctx, account, conversation = scene.ctx, scene.account, scene.conversation
-    if account.plugin.address == "email" and not scene.payers:
-        return  # an answer to a forged sender is a nuisance to somebody else
     why = deliveries.suppressed(conn, conversation.biller_id, account.plugin.name, conversation.address)
     if why not in (None, deliveries.STOPPED):
         return

@@ -52,8 +52,9 @@ async def link(sim: Sim, invoice_id: int, address: str = HERE) -> str | None:
 
 async def unbind(sim: Sim, address: str = HERE) -> list[str]:
     at, now = account(sim), sim.clock.now()
-    left = await sim.db.write(lambda conn: bindings.unbind(conn, sim.ctx, at, address, now))
-    return [payer.reference for payer in left]
+    known = await payers(sim, "telegram", address)
+    await sim.db.write(lambda conn: bindings.leave(conn, sim.ctx, at, address, now))
+    return known
 
 
 class TestContactPoints:

@@ -122,6 +122,7 @@ async def test_a_stranger_learns_nothing_and_gets_in_with_code_and_proof(world: 
     stranger = "+40733000111"
     asked = await ask(world, "cat am de plata?", number=stranger)
     right = await ask(world, f"codul {code}", number=stranger)
+    assert await said(world, "message.received") == []  # no news for billing
     for answer in (asked, right):
         assert "125" not in answer
         assert "Ana" not in answer
@@ -132,7 +133,6 @@ async def test_a_stranger_learns_nothing_and_gets_in_with_code_and_proof(world: 
     shown = await ask(world, "4711", number=stranger)
     assert view.invoice.number in shown
     assert world.ctx.pay_url(view.invoice.id, 0) in shown
-    assert {event["payers"][0] for event in await said(world, "message.received") if event["payers"]} == set()
 
 
 async def test_a_code_of_nobody_is_answered_as_a_right_one(world: World) -> None:
@@ -220,6 +220,7 @@ async def test_what_was_forwarded_is_verified_for_this_payer_alone(world: World)
 async def test_telegram_answers_with_buttons_and_does_what_is_pressed(world: World) -> None:
     view = await world.issue("10.00", telegram=str(CHAT))
     await world.telegram.start_chat(CHAT)
+    await world.drain()
     await world.telegram.write(CHAT, "cât am de plată?")
     await world.drain()
     message = world.telegram.messages[-1]

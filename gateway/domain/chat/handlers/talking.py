@@ -41,8 +41,11 @@ def stop(talk: Talk, heard: Heard) -> Turn:
 
 
 def start(talk: Talk, heard: Heard) -> Turn:
+    """Messages come again; to who had not stopped them it is a greeting."""
     everywhere = heard.detail == "everywhere"
-    return say(heard, "started", Start(everywhere))
+    if talk.situation.stopped or everywhere:
+        return say(heard, "started", Start(everywhere))
+    return replace(give_help(talk, heard), actions=(Start(everywhere),))
 
 
 def language(talk: Talk, heard: Heard) -> Turn:

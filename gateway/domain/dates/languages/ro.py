@@ -176,7 +176,11 @@ WORDS: dict[str, dict[object, str]] = {
         "sărbătorile de, "
         "de ce nu, zi de zi, din zi în zi, zilele astea, zilele acestea, zi noapte, zi și noapte, o dată, încă o dată, din nou"
     },
-    "noise": {1: "vreo, vreun, undeva, cam, aproximativ, chiar, tot, la un moment dat, va rog, te rog, vă rog frumos"},
+    "noise": {
+        1: "vreo, vreun, undeva, cam, aproximativ, chiar, tot, la un moment dat, va rog, te rog, vă rog frumos, "
+        "fără probleme, fără nicio problemă, fără nici o problemă, fără întârziere, fără discuții, fără supărare, fără stres, "
+        "fără grijă, fără greș, fără doar și poate"
+    },
 }
 NUMBERS = {
     "doo": 2, "unu": 1, "una": 1, "doi": 2, "două": 2, "trei": 3, "patru": 4, "cinci": 5, "șase": 6, "sase": 6, "șapte": 7,

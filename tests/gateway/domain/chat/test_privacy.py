@@ -183,7 +183,7 @@ def test_a_forwarded_message_without_a_link_is_not_ours() -> None:
 def test_a_payers_own_code_shows_their_invoice() -> None:
     mine = situation(2, found=(Found("HJ41Y-Q026X", ours=True, invoice_id=2),))
 
-    assert turn(mine, "ABCD 1234").answer == turn(situation(2), ">pay:2").answer
+    assert turn(mine, "HJ41Y Q026X").answer == turn(situation(2), ">pay:2").answer
     assert turn(situation(2), "hj41yq026x").actions == (CodeGiven("HJ41Y-Q026X"),)
 
 

@@ -72,3 +72,20 @@ def longest_answers(name: str) -> Iterator[Answer]:
             [debt] if name in LINKED and name != "code_right" else (),
             _URL if name == "code_right" else "",
         )
+
+
+def everyday_answer(name: str) -> Answer:
+    """The answer of this name as a payer of our sample biller might get it."""
+    first, last = Money(6_200, "RON"), Money(6_145, "RON")
+    values = {
+        "number": "FF-2026-001234",
+        "at": datetime(2026, 11, 27, 9),  # noqa: DTZ001 (shown as it is)
+        "on": date(2026, 12, 5),
+        "about": date(2026, 11, 5),
+        "first": first,
+        "first_on": date(2026, 11, 23),
+        "last": last,
+        "last_on": date(2026, 12, 15),
+        "biller": "Acme Energie",
+    }
+    return Answer(name, values)

@@ -60,7 +60,9 @@ class Formats:
         return self._written(money.minor, money.currency, True)
 
     def instant(self, at: datetime, *, brief: bool = False) -> str:
-        """A day that is near with its hour, in the zone of `at`: `vineri, 27 nov., ora 9:00`."""
+        """A day that is near with its hour, in the zone of `at`: `vineri, 27 nov., ora 9:00`; brief, `vin., 27 nov. 9:00`."""
+        if brief:
+            return f"{self.near_day(at.date(), brief)} {at.hour}:{at.minute:02}"
         hour = str(format_time(at.timetz(), self._chat["chat time"], locale=self._locale)).translate(_SPACES)
         return f"{self.near_day(at.date(), brief)}, {hour}"
 

@@ -104,10 +104,10 @@ def _decided(situation: Situation, text: str, press: str | None, grammar: Gramma
         state = situation.state
     if understood.whole and understood.intent in _ALWAYS:
         return _done(situation, heard(understood, reading, text), grammar)
-    if state.asked == FACTOR and (factor := _factor(situation, understood, text)) is not None:
-        return factor
     if (code := only_code(text)) and (understood.intent is Intent.NONE or any(map(str.isdecimal, text))):
         return _code(situation, code, grammar)
+    if state.asked == FACTOR and (factor := _factor(situation, understood, text)) is not None:
+        return factor
     if any(addresses(text)) or situation.forwarded:
         return talking.verify(Talk(situation, None), Heard(Intent.VERIFY, text=text))
     if (reply := answered(situation, understood, reading, text)) is not None:
@@ -204,11 +204,16 @@ def _code(situation: Situation, code: str, grammar: Grammars) -> Turn:
 
 def _factor(situation: Situation, understood: Understood, text: str) -> Turn | None:
     """An answer to the second factor; None when it is plainly something else."""
-    digits = "".join(letter for letter in text[:KEPT] if letter.isascii() and letter.isdecimal())
-    if not digits or (understood.whole and understood.intent in _STRANGERS):
+    if understood.whole and understood.intent in _STRANGERS:
+        return None
+    words = text[:KEPT].split()
+    alone = len(words) == 1 and understood.intent is Intent.NONE
+    likely = [word for word in words if alone or any(map(str.isdecimal, word))]
+    tail = "".join(filter(str.isalnum, likely[-1])).upper() if likely else ""
+    if not tail:
         return None
     values = (value_of(word) for word in understood.words.words)
     said = understood.amount.value if understood.amount else next((one for one in values if one is not None), None)
     return Turn(
-        Intent.CODE, (FactorGiven(digits, said, str(situation.state.data.get("kept", ""))),), state=situation.state
+        Intent.CODE, (FactorGiven(tail, said, str(situation.state.data.get("kept", ""))),), state=situation.state
     )

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from gateway.domain.deliveries import Delivery, DeliveryState, MessageKind, Step
 from gateway.domain.invoices import InvoiceStatus
-from gateway.ports.channel import Edits, FindsSent, Message, SendResult
+from gateway.ports.channel import Channel, Edits, FindsSent, Message, SendResult
 from gateway.ports.errors import NotSupported, OutcomeUnknown, Rejected, RetryLater
 from gateway.services import composing, plans
 from gateway.services.attempts import APPLY_INBOX
@@ -29,6 +29,7 @@ from gateway.store import deliveries, inbox, invoices, outbox
 
 D = DeliveryState
 TO_SEND = (D.QUEUED, D.SENDING, D.UNKNOWN)
+FAULT = "fault"  # the code of a delivery that our own code could not send
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +53,32 @@ class _Taken:
 
 
 async def deliver(ctx: Context, delivery_id: int, *, last_try: bool) -> None:
-    """Sends a delivery, if it is still true. Raises RetryLater when it should be tried again (never on the last try)."""
+    """Sends a delivery, if it is still true. Raises RetryLater when it should be tried again (never on the last try).
+
+    A fault of ours is raised as it is, and the next channel is waited for no longer because of it.
+    """
+    try:
+        await _deliver(ctx, delivery_id, last_try)
+    except RetryLater:
+        raise
+    except Exception:
+        await ctx.db.write(lambda conn: _faulty(conn, delivery_id, ctx.clock.now()))
+        raise
+
+
+async def _deliver(ctx: Context, delivery_id: int, last_try: bool) -> None:
     sending = await ctx.db.write(lambda conn: _begin(conn, ctx, delivery_id, ctx.clock.now()))
     if sending is None:
         return
     account = sending.account
     try:
-        taken = await _send(ctx, sending)
+        channel, message = account.make(), sending.message or composing.compose(ctx, account, sending.subject)
+    except Exception:  # nobody was told anything by this try
+        if not sending.told_before:
+            await ctx.db.write(lambda conn: deliveries.move(conn, delivery_id, [D.SENDING], D.QUEUED, ctx.clock.now()))
+        raise
+    try:
+        taken = await _send(ctx, sending, channel, message)
     except Rejected as error:
         code, unreachable = error.code, error.unreachable
         await ctx.db.write(
@@ -102,11 +122,9 @@ def _begin(conn: sa.Connection, ctx: Context, delivery_id: int, now: datetime) -
     return sending
 
 
-async def _send(ctx: Context, sending: _Sending) -> _Taken | None:
+async def _send(ctx: Context, sending: _Sending, channel: Channel, message: Message) -> _Taken | None:
     """Sends, unless an earlier try turns out to have arrived. None: none did, and it is not wanted any more."""
     account, delivery = sending.account, sending.delivery
-    channel = account.make()
-    message = sending.message or composing.compose(ctx, account, sending.subject)
     if sending.told_before:
         if account.plugin.finds_sent:
             said = replace(message, text=delivery.told or message.text)
@@ -168,6 +186,27 @@ def _postponed(conn: sa.Connection, ctx: Context, sending: _Sending, now: dateti
         _wait(conn, delivery, now)
 
 
+def _faulty(conn: sa.Connection, delivery_id: int, now: datetime) -> None:
+    """A try failed by a fault of ours: the wait for the next step has begun."""
+    delivery = deliveries.get(conn, delivery_id, lock=True)
+    if delivery is not None and delivery.state in TO_SEND:
+        _wait(conn, delivery, now)
+
+
+def give_up(conn: sa.Connection, ctx: Context, delivery_id: int, now: datetime) -> None:
+    """Ends a delivery that a fault of ours stopped at every try, and takes the next step of its plan.
+
+    It has failed when no try called the vendor, else it stays unknown.
+    """
+    delivery = deliveries.get(conn, delivery_id, lock=True)
+    if delivery is None or delivery.state not in TO_SEND:
+        return
+    if delivery.state is D.QUEUED:
+        _failed(conn, ctx, delivery_id, FAULT, now)
+    else:
+        _unknown(conn, ctx, delivery_id, now, give_up=True, code=FAULT)
+
+
 def _withheld(conn: sa.Connection, ctx: Context, sending: _Sending, now: datetime) -> None:
     delivery = deliveries.get(conn, sending.delivery.id, lock=True)
     if delivery is not None:
@@ -200,12 +239,14 @@ def _failed(
     next_step(conn, ctx, delivery, now)
 
 
-def _unknown(conn: sa.Connection, ctx: Context, delivery_id: int, now: datetime, *, give_up: bool) -> None:
+def _unknown(
+    conn: sa.Connection, ctx: Context, delivery_id: int, now: datetime, *, give_up: bool, code: str | None = None
+) -> None:
     delivery = deliveries.get(conn, delivery_id, lock=True)
     if delivery is None:
         return
     if deliveries.move(conn, delivery_id, [D.SENDING], D.UNKNOWN, now):
-        plans.report(conn, replace(delivery, state=D.UNKNOWN), now)
+        plans.report(conn, replace(delivery, state=D.UNKNOWN, code=code), now)
         _wait(conn, delivery, now)
     if give_up:
         next_step(conn, ctx, delivery, now)

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import sqlalchemy as sa
+
 from gateway.ports.errors import RetryLater
 from gateway.services import attempts, closing, messaging, plans, receipts, status_push
 from gateway.services.context import Context
@@ -14,6 +16,7 @@ from gateway.store.outbox import Task
 
 WORK = timedelta(seconds=45)  # a handler is cut off before its lease ends
 Handler = Callable[[Context, Task, bool], Awaitable[datetime | None]]
+Ending = Callable[[sa.Connection, Context, int, datetime], None]
 """Does a task's work. A datetime: not over yet, go on then (no failure). Raises RetryLater, or anything, to be tried again."""
 
 
@@ -24,6 +27,7 @@ class Kind:
     handle: Handler
     pauses_s: Sequence[float]
     endless: bool = False  # the last pause repeats instead
+    ending: Ending | None = None  # what follows from its death, by the task's key, in the same transaction
 
 
 async def _deliver(ctx: Context, task: Task, last_try: bool) -> datetime | None:
@@ -52,7 +56,11 @@ async def _push(ctx: Context, task: Task, last_try: bool) -> datetime | None:
 
 MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
 KINDS: Mapping[str, Kind] = {
-    plans.DELIVER: Kind(_deliver, (10, 30, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR)),
+    plans.DELIVER: Kind(
+        _deliver,
+        (10, 30, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR),
+        ending=messaging.give_up,
+    ),
     plans.FALL_BACK: Kind(_once(messaging.fall_back), (10, MINUTE, 10 * MINUTE)),
     plans.REVISE: Kind(_once(messaging.revise), (5, 30, 5 * MINUTE, 30 * MINUTE)),
     attempts.POLL: Kind(_poll, (10, 20, MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR), endless=True),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+import structlog
 
 from gateway.store.database import Database, open_database
 from gateway.testing.clock import FakeClock
@@ -31,6 +32,8 @@ def pytest_configure() -> None:
     """What the developer's shell says about the product must not reach the tests."""
     for name in [name for name in os.environ if name.startswith("ACHIT_") and name not in _KEPT]:
         del os.environ[name]
+    # structlog's own way to show a traceback draws every local variable: seconds of work for a fault that a test wants.
+    structlog.configure(processors=[structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)])
 
 
 @pytest.fixture

@@ -325,16 +325,25 @@ async def send_again(
     """
     plans.check(ctx.directory, biller, steps)
     now = ctx.clock.now()
+    return await ctx.db.write(lambda conn: begin_again(conn, ctx, biller, invoice_id, steps, due_at, now))
 
-    def body(conn: sa.Connection) -> list[Delivery]:
-        invoice = invoices.get(conn, invoice_id, biller_id=biller.id, lock=True)
-        if invoice is None:
-            raise NotFound("there is no such invoice")
-        if not invoice.payable:
-            raise Conflict(f"the invoice is {invoice.status}; there is nothing to ask for")
-        payer = invoices.get_payer(conn, invoice.payer_id)
-        plan = plans.policy(biller) if steps is None else steps
-        at = max(now, due_at or now)
-        return plans.begin(conn, ctx.directory, invoice, payer, MessageKind.INVOICE_ISSUED, plan, at, now)
 
-    return await ctx.db.write(body)
+def begin_again(
+    conn: sa.Connection,
+    ctx: Context,
+    biller: Biller,
+    invoice_id: int,
+    steps: Sequence[Step] | None,
+    due_at: datetime | None,
+    now: datetime,
+) -> list[Delivery]:
+    """`send_again` inside the caller's transaction."""
+    invoice = invoices.get(conn, invoice_id, biller_id=biller.id, lock=True)
+    if invoice is None:
+        raise NotFound("there is no such invoice")
+    if not invoice.payable:
+        raise Conflict(f"the invoice is {invoice.status}; there is nothing to ask for")
+    payer = invoices.get_payer(conn, invoice.payer_id)
+    plan = plans.policy(biller) if steps is None else steps
+    at = max(now, due_at or now)
+    return plans.begin(conn, ctx.directory, invoice, payer, MessageKind.INVOICE_ISSUED, plan, at, now)

@@ -177,7 +177,7 @@ def again_at(conn: sa.Connection, held: Task, due_at: datetime, error: str | Non
 
 def dead(conn: sa.Connection, held: Task, error: str) -> bool:
     """Out of tries: kept, visible, replayable. False: it was poked meanwhile and has its tries anew, or its lease had gone to another."""
-    return _DEAD.value(conn, **_fence(held), last_error=error) == DEAD
+    return bool(_DEAD.value(conn, **_fence(held), last_error=error) == DEAD)
 
 
 _DEAD = Statement(

@@ -10,9 +10,11 @@ from pathlib import Path
 import hypothesis
 import pytest
 import structlog
+from playwright.async_api import Browser
 
 from gateway.store.database import Database, open_database
 from gateway.testing.clock import FakeClock
+from tests.harness.browser import chromium
 from tests.harness.databases import ENGINES, Databases
 from tests.harness.postgres import Cluster, free_port, running_cluster
 from tests.harness.vectors import vectors_or_skip
@@ -49,6 +51,16 @@ def vectors() -> Path:
 @pytest.fixture(name="free_port")
 def _free_port() -> Callable[[], int]:
     return free_port
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            launched = await stack.enter_async_context(chromium())
+        except LookupError as error:
+            pytest.skip(str(error))
+        yield launched
 
 
 @pytest.fixture(scope="session")

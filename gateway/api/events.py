@@ -69,10 +69,12 @@ async def stream_events(call: Call[None, queries.StreamQuery]) -> Stream:
     """
     last_id = call.headers.get("Last-Event-ID")
     after = call.query.after if last_id is None else int(last_id)
+    if after is None:  # read before the answer begins: what happens once a reader knows that it follows is not missed
+        after = await event_log.newest(call.context, call.biller)
     return Stream(_chunks(call, after))
 
 
-async def _chunks(call: Call[None, queries.StreamQuery], after: int | None) -> AsyncGenerator[bytes]:
+async def _chunks(call: Call[None, queries.StreamQuery], after: int) -> AsyncGenerator[bytes]:
     yield b": following\n\n"
     clock = asyncio.get_running_loop().time
     ends_at = clock() + LONGEST_S

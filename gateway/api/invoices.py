@@ -10,7 +10,7 @@ from gateway.api.openapi import Parameter, Returns, operation
 from gateway.domain import ids
 from gateway.domain.contacts import normalise_phone
 from gateway.domain.keys import Scope
-from gateway.services import invoices, messaging, payments
+from gateway.services import asking, invoices, payments, repeats
 from gateway.services.directory import Biller
 from gateway.services.errors import NotFound
 from gateway.services.invoices import Draft, View
@@ -78,6 +78,7 @@ async def list_invoices(call: Call[None, queries.InvoiceQuery]) -> Answer:
         due_before=query.due_before,
         due_after=query.due_after,
         created_after=query.created_after,
+        created_before=query.created_before,
     )
     before_id = cursor.read(query.cursor)
     views, next_id = await invoices.page(call.context, call.biller, wanted, before_id=before_id, limit=query.limit)
@@ -148,16 +149,21 @@ async def void_invoice(call: Call[models.Voiding, None]) -> Answer:
     scope=Scope.WRITE,
     body=models.NewDelivery,
     body_required=False,
-    returns={201: Returns("Queued; empty when no channel can reach the payer.", answers.DeliveryList)},
-    problems=(errors.WRONG_STATE,),
+    headers=KEYED,
+    returns={
+        201: Returns("Queued; empty when no channel can reach the payer.", answers.DeliveryList),
+        200: Returns("Queued before, by the same Idempotency-Key: nothing new is sent.", answers.DeliveryList),
+    },
+    problems=(errors.WRONG_STATE, errors.DIFFERENT_REQUEST),
     examples={"by policy": {}, "by SMS": {"deliver": [{"channel": "sms"}]}},
 )
 async def send_invoice(call: Call[models.NewDelivery, None]) -> Answer:
     """The invoice once more, over the channels named or by your policy. Only while it can be paid."""
-    body = call.body
-    steps = models.steps_of(body.deliver)
-    made = await messaging.send_again(call.context, call.biller, _id(call), steps, body.deliver_at)
-    return Answer({"items": [delivery_json(delivery) for delivery in made]}, 201)
+    body, steps = call.body, models.steps_of(call.body.deliver)
+    terms = (call.context, call.biller, _id(call), steps, body.deliver_at)
+    key = call.headers.get("Idempotency-Key")
+    made, new = (await asking.send_again(*terms), True) if key is None else await repeats.send_again(*terms, key=key)
+    return Answer({"items": [delivery_json(delivery) for delivery in made]}, 201 if new else 200)
 
 
 @operation(

@@ -35,6 +35,7 @@ class InvoiceQuery(Request):
     due_before: Annotated[Day | None, Field(description="Due on this day or before.")] = None
     due_after: Annotated[Day | None, Field(description="Due on this day or later.")] = None
     created_after: Annotated[Instant | None, Field(description="Issued here at or after this instant.")] = None
+    created_before: Annotated[Instant | None, Field(description="Issued here before this instant.")] = None
     limit: Limit = 50
     cursor: PageCursor | None = None
 

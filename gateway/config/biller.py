@@ -11,6 +11,7 @@ import re
 import zoneinfo
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -55,8 +56,14 @@ def _region(code: str) -> str:
     return code
 
 
+@cache
+def _time_zones() -> frozenset[str]:
+    """Read once: it is a walk through some thousand files, and every biller is looked at on every change of one."""
+    return frozenset(zoneinfo.available_timezones())
+
+
 def _time_zone(name: str) -> str:
-    known = zoneinfo.available_timezones()
+    known = _time_zones()
     if name not in known:
         raise ValueError(f"is not a time zone of the IANA database{did_you_mean(name, known)}")
     return name

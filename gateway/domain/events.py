@@ -86,9 +86,12 @@ MEANINGS: dict[EventType, str] = {
     EventType.DELIVERY_READ: "The payer has read the message.",
     EventType.DELIVERY_FAILED: (
         "The message did not arrive; `code` is the vendor's, or ours: `out_of_tries`, `overtaken` (the next channel was taken), "
-        "`no_account`, `suppressed_stopped`, `suppressed_unreachable`."
+        "`no_account`, `suppressed_stopped`, `suppressed_unreachable`, `fault` (our own, at every try: `achit tasks --dead` has it)."
     ),
-    EventType.DELIVERY_UNKNOWN: "The vendor did not say whether it took the message; it is asked before anything is resent.",
+    EventType.DELIVERY_UNKNOWN: (
+        "The vendor did not say whether it took the message; it is asked before anything is resent. With the `code` `fault` our own "
+        "code failed at every try, and nothing is resent."
+    ),
     EventType.DELIVERY_REVOKED: "A queued message was not sent, because it was no longer true.",
     EventType.DELIVERY_IMPOSSIBLE: "There was no way left to reach the payer.",
     EventType.PAYER_STOPPED: (

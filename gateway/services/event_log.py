@@ -41,14 +41,17 @@ def _views(conn: sa.Connection, found: Sequence[Event]) -> dict[int, View]:
     return {row.id: view(conn, row) for row in rows if row is not None}
 
 
-async def follow(ctx: Context, biller: Biller, sequence: int | None, *, idle_s: float) -> AsyncGenerator[Page | None]:
-    """Pages of events after `sequence` (None: from now on) as they are committed, for as long as somebody listens.
+async def newest(ctx: Context, biller: Biller) -> int:
+    """The sequence of the biller's newest event; 0 when there is none."""
+    return await ctx.db.read(lambda conn: events.last_seq(conn, biller.id))
+
+
+async def follow(ctx: Context, biller: Biller, sequence: int, *, idle_s: float) -> AsyncGenerator[Page | None]:
+    """Pages of events after `sequence` as they are committed, for as long as somebody listens.
 
     Gives None when nothing happened for `idle_s` seconds. No event is skipped: the signal only wakes, the log is read.
     """
     with ctx.db.signals.listen(f"biller:{biller.id}") as listener:
-        if sequence is None:
-            sequence = await ctx.db.read(lambda conn: events.last_seq(conn, biller.id))
         while True:
             page = await after(ctx, biller, sequence)
             if page.events:

@@ -14,22 +14,20 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 
-from gateway.domain.deliveries import Delivery, DeliveryState, MessageKind, Step
-from gateway.domain.invoices import InvoiceStatus
-from gateway.ports.channel import Edits, FindsSent, Message, SendResult
-from gateway.ports.errors import NotSupported, OutcomeUnknown, Rejected, RetryLater
-from gateway.services import carrying, composing, gate, native_payments, plans, reminders, stopping
+from gateway.domain.deliveries import Delivery, DeliveryState, MessageKind
+from gateway.ports.channel import Channel, FindsSent, Message, SendResult
+from gateway.ports.errors import OutcomeUnknown, Rejected, RetryLater
+from gateway.services import carrying, composing, gate, plans, reminders, stopping
 from gateway.services.attempts import APPLY_INBOX
 from gateway.services.closing import ASKING
 from gateway.services.composing import NO_ACCOUNT, SETTLED, Subject
 from gateway.services.context import Context
-from gateway.services.directory import Biller, ChannelAccount
-from gateway.services.errors import Conflict, NotFound
-from gateway.services.invoices import View, view
-from gateway.store import deliveries, inbox, invoices, outbox
+from gateway.services.directory import ChannelAccount
+from gateway.store import deliveries, inbox, outbox
 
 D = DeliveryState
 TO_SEND = (D.QUEUED, D.SENDING, D.UNKNOWN)
+FAULT = "fault"  # the code of a delivery that our own code could not send
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,24 +61,41 @@ async def deliver(ctx: Context, delivery_id: int, *, last_try: bool) -> datetime
     """Sends a delivery, if it is still true; gives when to come again if it must wait. Raises RetryLater when it should be
     tried again (never on the last try).
 
-    What asks for money is not sent before the provider has said how an open payment goes.
+    What asks for money is not sent before the provider has said how an open payment goes. A fault of ours is raised as it is,
+    and the next channel is waited for no longer because of it.
     """
+    try:
+        return await _deliver(ctx, delivery_id, last_try)
+    except RetryLater:
+        raise
+    except Exception:
+        await ctx.db.write(lambda conn: _faulty(conn, delivery_id, ctx.clock.now()))
+        raise
+
+
+async def _deliver(ctx: Context, delivery_id: int, last_try: bool) -> datetime | None:
     sending = await ctx.db.write(lambda conn: _begin(conn, ctx, delivery_id, ctx.clock.now()))
     if isinstance(sending, _Ask):
         if await gate.ask(ctx, sending.invoice_ids):
             return ctx.clock.now() + gate.SILENT
         sending = await ctx.db.write(lambda conn: _begin(conn, ctx, delivery_id, ctx.clock.now(), asked=True))
     if isinstance(sending, _Sending):
-        await _deliver(ctx, sending, last_try=last_try)
+        await _hand_over(ctx, sending, last_try=last_try)
         return None
     return sending if isinstance(sending, datetime) else None
 
 
-async def _deliver(ctx: Context, sending: _Sending, *, last_try: bool) -> None:
+async def _hand_over(ctx: Context, sending: _Sending, *, last_try: bool) -> None:
     delivery_id = sending.delivery.id
     account = sending.account
     try:
-        sent = await _send(ctx, sending)
+        channel, message = account.make(), sending.message or composing.compose(ctx, account, sending.subject)
+    except Exception:  # nobody was told anything by this try
+        if not sending.told_before:
+            await ctx.db.write(lambda conn: deliveries.move(conn, delivery_id, [D.SENDING], D.QUEUED, ctx.clock.now()))
+        raise
+    try:
+        sent = await _send(ctx, sending, channel, message)
     except Rejected as error:
         code, unreachable = error.code, error.unreachable
         await ctx.db.write(
@@ -134,11 +149,9 @@ def _begin(
     return sending
 
 
-async def _send(ctx: Context, sending: _Sending) -> _Taken | None:
+async def _send(ctx: Context, sending: _Sending, channel: Channel, message: Message) -> _Taken | None:
     """Sends, unless an earlier try turns out to have arrived. None: none did, and it is not wanted any more."""
     account, delivery = sending.account, sending.delivery
-    channel = account.make()
-    message = sending.message or composing.compose(ctx, account, sending.subject)
     if sending.told_before:
         if account.plugin.finds_sent:
             said = replace(message, text=delivery.told or message.text)
@@ -210,6 +223,27 @@ def _postponed(conn: sa.Connection, ctx: Context, sending: _Sending, now: dateti
         _wait(conn, delivery, now)
 
 
+def _faulty(conn: sa.Connection, delivery_id: int, now: datetime) -> None:
+    """A try failed by a fault of ours: the wait for the next step has begun."""
+    delivery = deliveries.get(conn, delivery_id, lock=True)
+    if delivery is not None and delivery.state in TO_SEND:
+        _wait(conn, delivery, now)
+
+
+def give_up(conn: sa.Connection, ctx: Context, delivery_id: int, now: datetime) -> None:
+    """Ends a delivery that a fault of ours stopped at every try, and takes the next step of its plan.
+
+    It has failed when no try called the vendor, else it stays unknown.
+    """
+    delivery = deliveries.get(conn, delivery_id, lock=True)
+    if delivery is None or delivery.state not in TO_SEND:
+        return
+    if delivery.state is D.QUEUED:
+        _failed(conn, ctx, delivery_id, FAULT, now)
+    else:
+        _unknown(conn, ctx, delivery_id, now, give_up=True, code=FAULT)
+
+
 def _withheld(conn: sa.Connection, ctx: Context, sending: _Sending, now: datetime) -> None:
     delivery = deliveries.get(conn, sending.delivery.id, lock=True)
     if delivery is not None:
@@ -244,12 +278,14 @@ def _failed(
     next_step(conn, ctx, delivery, now)
 
 
-def _unknown(conn: sa.Connection, ctx: Context, delivery_id: int, now: datetime, *, give_up: bool) -> None:
+def _unknown(
+    conn: sa.Connection, ctx: Context, delivery_id: int, now: datetime, *, give_up: bool, code: str | None = None
+) -> None:
     delivery = deliveries.get(conn, delivery_id, lock=True)
     if delivery is None:
         return
     if deliveries.move(conn, delivery_id, [D.SENDING], D.UNKNOWN, now):
-        plans.report(conn, replace(delivery, state=D.UNKNOWN), now)
+        plans.report(conn, replace(delivery, state=D.UNKNOWN, code=code), now)
         _wait(conn, delivery, now)
     if give_up and not next_step(conn, ctx, delivery, now) and delivery.kind is MessageKind.REMINDER:
         carrying.undelivered(conn, ctx.directory.biller(delivery.biller_id), delivery, now)
@@ -291,57 +327,5 @@ async def fall_back(ctx: Context, delivery_id: int) -> datetime | None:
             _failed(conn, ctx, delivery_id, "overtaken", now)
             outbox.drop(conn, plans.DELIVER, delivery_id)
         return None
-
-    return await ctx.db.write(body)
-
-
-async def revise(ctx: Context, delivery_id: int) -> None:
-    """Edits a sent message so that it says how things stand. A message that can no longer be changed is left. Raises RetryLater."""
-
-    def body(conn: sa.Connection) -> tuple[Delivery, View] | None:
-        delivery = deliveries.get(conn, delivery_id)
-        invoice = invoices.get(conn, delivery.invoice_id) if delivery and delivery.invoice_id else None
-        return (delivery, view(conn, invoice)) if delivery and invoice else None
-
-    found = await ctx.db.read(body)
-    account = ctx.directory.channel(found[0].account_id) if found else None
-    if found is None or account is None or not account.plugin.edits or found[0].external_id is None:
-        return
-    delivery, about = found
-    if about.invoice.payable and not account.plugin.native_payments:  # else its Pay button may ask for another sum
-        return
-    if native_payments.paid_there(ctx, account, about.attempts, delivery):
-        return
-    paid = about.invoice.status is InvoiceStatus.PAID
-    told = replace(delivery, kind=MessageKind.PAYMENT_RECEIVED if paid else MessageKind.INVOICE_ISSUED)
-    message = composing.compose(ctx, account, Subject(told, [about], None))
-    try:
-        await cast(Edits, account.make()).edit(str(delivery.external_id), message)
-    except OutcomeUnknown as error:
-        raise RetryLater(str(error)) from None
-    except (Rejected, NotSupported):
-        return
-
-
-async def send_again(
-    ctx: Context, biller: Biller, invoice_id: int, steps: Sequence[Step] | None, due_at: datetime | None = None
-) -> list[Delivery]:
-    """Sends the invoice's message once more, now or later, by the biller's policy or these steps.
-
-    Raises NotFound, Conflict when nothing is owed, Invalid on a channel that the biller does not have.
-    """
-    plans.check(ctx.directory, biller, steps)
-    now = ctx.clock.now()
-
-    def body(conn: sa.Connection) -> list[Delivery]:
-        invoice = invoices.get(conn, invoice_id, biller_id=biller.id, lock=True)
-        if invoice is None:
-            raise NotFound("there is no such invoice")
-        if not invoice.payable:
-            raise Conflict(f"the invoice is {invoice.status}; there is nothing to ask for")
-        payer = invoices.get_payer(conn, invoice.payer_id)
-        plan = plans.policy(biller) if steps is None else steps
-        at = max(now, due_at or now)
-        return plans.begin(conn, ctx.directory, invoice, payer, MessageKind.INVOICE_ISSUED, plan, at, now)
 
     return await ctx.db.write(body)

@@ -167,6 +167,7 @@ class Filter:
     due_before: date | None = None
     due_after: date | None = None
     created_after: datetime | None = None
+    created_before: datetime | None = None
 
 
 def page(conn: sa.Connection, biller_id: int, wanted: Filter, before_id: int | None, limit: int) -> list[Invoice]:
@@ -186,6 +187,7 @@ def page(conn: sa.Connection, biller_id: int, wanted: Filter, before_id: int | N
         (wanted.due_before, invoice.c.due_on.__le__),
         (wanted.due_after, invoice.c.due_on.__ge__),
         (wanted.created_after, invoice.c.created_at.__ge__),
+        (wanted.created_before, invoice.c.created_at.__lt__),
     )
     for value, test in tests:
         if value is not None:

@@ -176,8 +176,8 @@ def again_at(conn: sa.Connection, held: Task, due_at: datetime, error: str | Non
 
 
 def dead(conn: sa.Connection, held: Task, error: str) -> bool:
-    """Out of tries: kept, visible, replayable. One that was poked meanwhile has its tries anew."""
-    return bool(_DEAD.run(conn, **_fence(held), last_error=error))
+    """Out of tries: kept, visible, replayable. False: it was poked meanwhile and has its tries anew, or its lease had gone to another."""
+    return bool(_DEAD.value(conn, **_fence(held), last_error=error) == DEAD)
 
 
 _DEAD = Statement(
@@ -189,6 +189,7 @@ _DEAD = Statement(
         lease_by=None,
         again=False,
     )
+    .returning(task.c.state)
 )
 
 

@@ -229,11 +229,27 @@ class Worker:
         place = task.tries - 1
         if place >= len(pauses_s) and not (kind and kind.endless):
             log.error("task.dead", kind=task.kind, key=task.key, tries=task.tries, reason=error)
-            await self.ctx.db.write(lambda conn: outbox.dead(conn, task, error))
+            await self._bury(task, kind, error)
             return
         pause_s = pauses_s[min(place, len(pauses_s) - 1)] * (1 + 0.1 * self.ctx.random())
         due_at = self.ctx.clock.now() + timedelta(seconds=max(pause_s, after_s or 0.0))
         await self.ctx.db.write(lambda conn: outbox.again_at(conn, task, due_at, error))
+
+    async def _bury(self, task: Task, kind: Kind | None, error: str) -> None:
+        """The task is dead, with what follows from that; when even that fails, it is dead all the same."""
+        now = self.ctx.clock.now()
+
+        def with_ending(conn: sa.Connection) -> None:
+            if outbox.dead(conn, task, error) and kind and kind.ending:
+                kind.ending(conn, self.ctx, task.key, now)
+
+        try:
+            await self.ctx.db.write(with_ending)
+        except StoreUnavailable:
+            raise
+        except Exception:
+            log.exception("task.not_ended", kind=task.kind, key=task.key)
+            await self.ctx.db.write(lambda conn: outbox.dead(conn, task, error))
 
     async def _acknowledge(self) -> None:
         if self._finished:

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import sqlalchemy as sa
+
 from gateway.ports.errors import RetryLater
 from gateway.services import (
     attempts,
@@ -17,6 +19,7 @@ from gateway.services import (
     plans,
     receipts,
     reminders,
+    revising,
     status_push,
     transcripts,
     wishes,
@@ -27,6 +30,7 @@ from gateway.store.outbox import Task
 
 WORK = timedelta(seconds=45)  # a handler is cut off before its lease ends
 Handler = Callable[[Context, Task, bool], Awaitable[datetime | None]]
+Ending = Callable[[sa.Connection, Context, int, datetime], None]
 """Does a task's work. A datetime: not over yet, go on then (no failure). Raises RetryLater, or anything, to be tried again."""
 
 
@@ -37,6 +41,7 @@ class Kind:
     handle: Handler
     pauses_s: Sequence[float]
     endless: bool = False  # the last pause repeats instead
+    ending: Ending | None = None  # what follows from its death, by the task's key, in the same transaction
 
 
 async def _deliver(ctx: Context, task: Task, last_try: bool) -> datetime | None:
@@ -64,9 +69,13 @@ async def _push(ctx: Context, task: Task, last_try: bool) -> datetime | None:
 
 MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
 KINDS: Mapping[str, Kind] = {
-    plans.DELIVER: Kind(_deliver, (10, 30, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR)),
+    plans.DELIVER: Kind(
+        _deliver,
+        (10, 30, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR),
+        ending=messaging.give_up,
+    ),
     plans.FALL_BACK: Kind(_once(messaging.fall_back), (10, MINUTE, 10 * MINUTE)),
-    plans.REVISE: Kind(_once(messaging.revise), (5, 30, 5 * MINUTE, 30 * MINUTE)),
+    plans.REVISE: Kind(_once(revising.revise), (5, 30, 5 * MINUTE, 30 * MINUTE)),
     ladder.REMIND: Kind(_once(reminders.remind), (10, MINUTE, 10 * MINUTE, HOUR), endless=True),
     ladder.REPLAN: Kind(_once(planning.replan_all), (10, MINUTE, 10 * MINUTE, HOUR), endless=True),
     claims.DECIDE: Kind(_once(wishes.decide_claim), (10, MINUTE, 10 * MINUTE, HOUR), endless=True),

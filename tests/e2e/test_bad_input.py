@@ -196,7 +196,7 @@ class TestWire:
         try:
             for _, writer in slow:
                 writer.write(b"POST /hooks/providers/acme.bank HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nx")
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 assert (await attacked.call("GET", urlsplit(attacked.open.pay_url).path))[0] == 200
         finally:
             for _, writer in slow:

@@ -70,7 +70,7 @@ async def test_what_is_under_way_ends_well(tmp_path: Path) -> None:
                 server.tell(signal.SIGTERM)
                 await server.until("stopping")
                 for stream in (events, page):  # they end as a stream ends, and do not break off
-                    async with asyncio.timeout(5):
+                    async with asyncio.timeout(20):
                         await stream.read()
                 vendors.twilio.gate.release()
                 vendors.bank.gate.release()

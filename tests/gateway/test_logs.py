@@ -22,12 +22,12 @@ Lines = Callable[[], list[dict[str, object]]]
 @pytest.fixture(autouse=True)
 def _as_before() -> Iterator[None]:
     """What `configure` changes is the process's own; put back after each test."""
-    root, levels = logging.getLogger(), {}
+    ours, root, levels = structlog.get_config(), logging.getLogger(), {}
     handlers, level = list(root.handlers), root.level
     for name in ("twilio", "httpx", "mail.log"):
         levels[name] = logging.getLogger(name).level
     yield
-    structlog.reset_defaults()
+    structlog.configure(**ours)
     root.handlers[:] = handlers
     root.setLevel(level)
     for name, before in levels.items():

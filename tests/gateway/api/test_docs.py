@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import AsyncIterator
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
 from markupsafe import Markup
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser
 
 from gateway.api import answers, examples
 from gateway.api.docs import prose
 from gateway.api.errors import KINDS
 from gateway.api.routes import OPERATIONS, api_document
 from tests.gateway.api.conftest import Api
-
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-]
+from tests.harness.browser import faults
 
 
 async def page(edge: Api, path: str = "/docs") -> str:
@@ -95,17 +84,6 @@ async def test_the_example_has_the_fields_that_are_really_answered(edge: Api) ->
     assert (await edge.call("POST", "/v1/invoices", examples.FULLEST | {"deliver": []}))[0].status == 201
 
 
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("there is no Chromium")
-    async with async_playwright() as playwright:
-        launched = await playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield launched
-        await launched.close()
-
-
 @pytest.mark.browser
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 1440), ("light", 320)])
 async def test_axe_finds_nothing_and_nothing_is_blocked(edge: Api, browser: Browser, scheme: str, width: int) -> None:
@@ -118,8 +96,7 @@ async def test_axe_finds_nothing_and_nothing_is_blocked(edge: Api, browser: Brow
     assert (
         await opened.evaluate("getComputedStyle(document.querySelector('.bar')).display") == "flex"
     )  # the style is there
-    found = await Axe().run(opened, options=RULES)
-    assert found.response["violations"] == []
+    assert await faults(opened) == []
     await opened.get_by_label("Search the API").fill("void")
     await opened.get_by_role("button", name="Search").click()
     await opened.get_by_role("heading", name="Withdraw an invoice").wait_for()

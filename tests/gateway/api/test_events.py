@@ -145,7 +145,7 @@ async def test_a_stream_does_not_outlive_its_key_for_long(edge: Api, monkeypatch
 
 async def test_a_shutdown_ends_the_streams(edge: Api) -> None:
     stream = await follow(edge)
-    await asyncio.wait_for(edge.client.server.close(), 5)
+    await asyncio.wait_for(edge.client.server.close(), 20)
     assert await stream.response.content.read() == b""
 
 

@@ -280,6 +280,11 @@ async def test_pages_follow_a_cursor_and_filters_hold_together(api: Api) -> None
     assert await numbers("due_after=2026-12-03&due_before=2026-12-05") == ["N-4", "N-3", "N-2"]
     assert await numbers("number=N-2") == ["N-2"]
     assert await numbers(f"created_after={made[5]['created_at']}") == ["N-6", "N-5"]
+    assert await numbers(f"created_before={made[2]['created_at']}") == ["N-1", "N-0"]
+    assert await numbers(f"created_after={made[2]['created_at']}&created_before={made[4]['created_at']}") == [
+        "N-3",
+        "N-2",
+    ]
     assert await numbers("payer=nobody") == []
 
 
@@ -291,7 +296,8 @@ def valid_page(page: Any) -> Any:
 WRONG_QUERIES = {
     "limit=0": "limit", "limit=201": "limit", "limit=5.0": "limit", "limit=%2B5": "limit", "limit=٥": "limit",
     "cursor=x": "cursor", "cursor=c": "cursor", "cursor=c12345678901": "cursor", "cursor=": "cursor", "status=late": "status",
-    "due_before=soon": "due_before", "created_after=2026-11-23": "created_after", "sort=number": "sort",
+    "due_before=soon": "due_before", "created_after=2026-11-23": "created_after",
+    "created_before=2026-11-23": "created_before", "sort=number": "sort",
     "number=": "number", "number=%00": "number", "limit=5&limit=6": "limit", "status=open&status=open": "status",
 }  # fmt: skip
 

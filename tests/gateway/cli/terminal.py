@@ -205,12 +205,12 @@ def _read(line: str) -> dict[str, Any]:
 @contextlib.contextmanager
 def _undone() -> Iterator[None]:
     """What a command does to the logging of its process is taken back."""
-    root = logging.getLogger()
+    ours, root = structlog.get_config(), logging.getLogger()
     handlers, level = list(root.handlers), root.level
     try:
         yield
     finally:
-        structlog.reset_defaults()
+        structlog.configure(**ours)
         root.handlers[:] = handlers
         root.setLevel(level)
         logging.captureWarnings(False)

@@ -175,7 +175,7 @@ async def test_no_answer_may_or_may_not_have_been_booked(
 ) -> None:
     erp.fault = fault
     with pytest.raises(OutcomeUnknown):
-        await push(client, erp, event(), timeout_s=0.2)
+        await push(client, erp, event(), timeout_s=1.0)
     assert (erp.pushes[0].code, "A-1" in erp.invoices) == (0, booked)
     erp.fault = None
     assert (await push(client, erp, event())).status == 204

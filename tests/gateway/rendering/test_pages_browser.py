@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page
 
 from gateway.domain.invoices import IconState
 from gateway.ports.values import MAX_MINOR, Money
@@ -19,17 +17,10 @@ from gateway.rendering import KINDS, EnterCode, HandOver, PageContext, PayPage, 
 from gateway.rendering.elements import qr_svg
 from gateway.rendering.policy import HTTPS
 from gateway.rendering.samples import BRAND, sample_message, sample_page
+from tests.harness.browser import faults
 
 pytestmark = pytest.mark.browser
 PATH = "/p/3kTMd9pQ2xVb7RnLw4"
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-]
 
 
 @dataclass
@@ -108,17 +99,6 @@ PAGE_OF = {name: type(sample_page(name)) for name in ("invoice", "hand_over", "u
 
 
 @pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("no Chromium on this machine")
-    async with async_playwright() as playwright:
-        launched = await playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield launched
-        await launched.close()
-
-
-@pytest.fixture
 async def site(renderer: Renderer) -> AsyncIterator[Site]:
     made = Site(renderer, sample_page("invoice"))
     await made.start()
@@ -145,11 +125,6 @@ async def opened(browser: Browser, url: str, *, width: int = 390, scheme: str = 
     page.set_default_timeout(15_000)
     await page.goto(url)
     return page
-
-
-async def faults(page: Page) -> list[str]:
-    found = await Axe().run(page, options=RULES)
-    return [f"{fault['id']}: {node['target']}" for fault in found.response["violations"] for node in fault["nodes"]]
 
 
 SHOWN = {

@@ -9,7 +9,7 @@ from gateway.domain.ids import DELIVERY, show
 from gateway.ports.channel import DeliveryStatus
 from gateway.ports.errors import Rejected, RetryLater
 from gateway.ports.provider import PaymentStatus
-from gateway.services import invoices, messaging, plans
+from gateway.services import asking, invoices, plans
 from gateway.store import deliveries
 from gateway.store.database import Database
 from gateway.testing.clock import FakeClock
@@ -104,7 +104,7 @@ class TestThanks:
         await sim.drain()
         await sim.hear("sms", sms.receipt("m1", DeliveryStatus.DELIVERED))
         sim.clock.advance(seconds=60)
-        await messaging.send_again(sim.ctx, sim.biller, view.invoice.id, [Step("telegram", 0)])
+        await asking.send_again(sim.ctx, sim.biller, view.invoice.id, [Step("telegram", 0)])
         await sim.drain()
         sim.clock.advance(seconds=60)
         await pays(sim, view.invoice.id)

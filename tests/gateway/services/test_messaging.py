@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from structlog.testing import capture_logs
 
 from gateway.domain.deliveries import DeliveryState, MessageKind, Step
 from gateway.ports.channel import DeliveryStatus, Message
@@ -212,16 +211,6 @@ class TestTries:
         assert (await sim.states(view.invoice.id), len(email.sent)) == ([("sms", D.SENT)], 0)
         await sim.pass_time(seconds=110)
         assert len(email.sent) == 1
-
-    async def test_a_fault_of_ours_is_tried_again_and_then_kept_for_a_person(self, sim: Sim) -> None:
-        sms, _, _ = channels(sim)
-        sms.faults = [ZeroDivisionError()] * 9  # type: ignore[list-item]
-        view = await sim.issue(steps=[Step("sms", 0)], **EVERYWHERE)
-        with capture_logs() as lines:
-            await sim.pass_time(days=1)
-        assert sms.calls.count("send") == 9
-        assert await sim.tasks("dead") == [(plans.DELIVER, view.deliveries[0].id)]
-        assert [line["event"] for line in lines] == ["task.failed"] * 9 + ["task.dead"]
 
 
 class TestRaces:

@@ -15,7 +15,7 @@ from gateway.domain.ids import DELIVERY, show
 from gateway.domain.invoices import InvoiceStatus
 from gateway.ports.errors import OutcomeUnknown, RetryLater
 from gateway.ports.provider import PaymentStatus
-from gateway.services import invoices, messaging
+from gateway.services import asking, invoices
 from gateway.services.errors import Conflict
 from gateway.store.database import Database
 from gateway.store.schema import metadata
@@ -145,7 +145,7 @@ async def test_rule_12_a_settled_debt_cannot_be_asked_for_by_anybody(sim: Sim) -
     await invoices.void(sim.ctx, sim.biller, void)
     for invoice_id in (paid, void):
         with pytest.raises(Conflict):
-            await messaging.send_again(sim.ctx, sim.biller, invoice_id, [Step("sms", 0)])
+            await asking.send_again(sim.ctx, sim.biller, invoice_id, [Step("sms", 0)])
 
 
 async def test_rule_12_a_reopened_debt_may_be_asked_for_again(sim: Sim) -> None:
@@ -153,7 +153,7 @@ async def test_rule_12_a_reopened_debt_may_be_asked_for_again(sim: Sim) -> None:
     payment_id = await sim.open_payment(view.invoice.id)
     await sim.tell(sim.bank.change(payment_id, S.PAID))
     await sim.tell(sim.bank.change(payment_id, S.REVERSED, taken_back=12_540))
-    await messaging.send_again(sim.ctx, sim.biller, view.invoice.id, [Step("sms", 0)])
+    await asking.send_again(sim.ctx, sim.biller, view.invoice.id, [Step("sms", 0)])
     await sim.drain()
     assert [message.to for message in sim.vendors.channels["sms"].sent] == [PHONE]
     assert await sim.status(view.invoice.id) is IS.OPEN

@@ -13,7 +13,7 @@ from gateway.demo.telegram import Call
 from gateway.domain.deliveries import Step
 from gateway.domain.invoices import InvoiceStatus
 from gateway.domain.payments import AttemptStatus
-from gateway.services import invoices, messaging
+from gateway.services import asking, invoices
 from gateway.store import schema
 from gateway.store.database import Database
 from gateway.testing.clock import FakeClock
@@ -66,7 +66,7 @@ class TestRefused:
     async def test_the_old_bill_once_a_newer_one_is_there(self, world: World) -> None:
         invoice_id = await billed(world)
         await change(world, invoice_id, "100.00")
-        await messaging.send_again(world.ctx, world.biller, invoice_id, HERE)
+        await asking.send_again(world.ctx, world.biller, invoice_id, HERE)
         await world.drain()
         old = bills(world)[0]
         assert (await world.telegram.pay(CHAT, old.message_id)).outcome == "refused"
@@ -94,7 +94,7 @@ class TestRefused:
 class TestTwoPayments:
     async def test_the_second_of_two_bills_is_refused_once_the_first_is_paid(self, world: World) -> None:
         invoice_id = await billed(world)
-        await messaging.send_again(world.ctx, world.biller, invoice_id, HERE)
+        await asking.send_again(world.ctx, world.biller, invoice_id, HERE)
         await world.drain()
         first, second = bills(world)
         assert (await world.telegram.pay(CHAT, first.message_id)).outcome == "paid"
@@ -105,7 +105,7 @@ class TestTwoPayments:
     async def test_two_that_were_both_let_go_on_are_kept_and_one_is_due_back(self, world: World) -> None:
         """Both asked before either was charged: the same bill on two devices, and a second bill."""
         invoice_id = await billed(world)
-        await messaging.send_again(world.ctx, world.biller, invoice_id, HERE)
+        await asking.send_again(world.ctx, world.biller, invoice_id, HERE)
         await world.drain()
         first, second = bills(world)
         assert (await world.telegram.pay(CHAT, first.message_id, declined=True)).outcome == "declined"

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from gateway.domain.deliveries import DeliveryState, Step
-from gateway.services import invoices, messaging
+from gateway.services import asking, invoices
 from gateway.services.errors import Conflict, Invalid, NotFound
 from gateway.store import deliveries
 from gateway.store.database import Database
@@ -79,7 +79,7 @@ async def test_a_channel_that_the_biller_has_not_is_named_by_its_place(sim: Sim)
     assert caught.value.path == "deliver[1].channel"
     view = await sim.issue()
     with pytest.raises(Invalid):
-        await messaging.send_again(sim.ctx, sim.biller, view.invoice.id, [Step("pigeon", 0)])
+        await asking.send_again(sim.ctx, sim.biller, view.invoice.id, [Step("pigeon", 0)])
 
 
 async def test_a_channel_that_was_switched_off_takes_no_message_and_the_next_one_does(sim: Sim) -> None:
@@ -100,8 +100,8 @@ class TestSendAgain:
     async def test_now_by_the_billers_policy_or_by_steps(self, database: Database, clock: FakeClock) -> None:
         async with open_sim(database, clock, biller={"delivery": {"channels": [{"channel": "email"}]}}) as sim:
             view = await sim.issue(**EVERYWHERE)
-            (by_policy,) = await messaging.send_again(sim.ctx, sim.biller, view.invoice.id, None)
-            (by_steps,) = await messaging.send_again(sim.ctx, sim.biller, view.invoice.id, [Step("sms", 0)])
+            (by_policy,) = await asking.send_again(sim.ctx, sim.biller, view.invoice.id, None)
+            (by_steps,) = await asking.send_again(sim.ctx, sim.biller, view.invoice.id, [Step("sms", 0)])
             assert (by_policy.channel, by_steps.channel) == ("email", "sms")
             await sim.drain()
             assert await sim.states(view.invoice.id) == [("email", D.SENT), ("sms", D.SENT)]
@@ -110,23 +110,23 @@ class TestSendAgain:
         view = await sim.issue(phone=PHONE)
         ask = [Step("sms", 0)]
         at = sim.clock.now() + timedelta(hours=2)
-        (later,) = await messaging.send_again(sim.ctx, sim.biller, view.invoice.id, ask, at)
-        (past,) = await messaging.send_again(sim.ctx, sim.biller, view.invoice.id, ask, at - timedelta(days=1))
+        (later,) = await asking.send_again(sim.ctx, sim.biller, view.invoice.id, ask, at)
+        (past,) = await asking.send_again(sim.ctx, sim.biller, view.invoice.id, ask, at - timedelta(days=1))
         assert (later.due_at, past.due_at) == (at, sim.clock.now())
 
     async def test_nothing_is_asked_of_who_owes_nothing(self, sim: Sim) -> None:
         view = await sim.issue(phone=PHONE)
         await sim.off_platform(view.invoice.id, "125.40")
         with pytest.raises(Conflict, match="the invoice is paid"):
-            await messaging.send_again(sim.ctx, sim.biller, view.invoice.id, [Step("sms", 0)])
+            await asking.send_again(sim.ctx, sim.biller, view.invoice.id, [Step("sms", 0)])
         with pytest.raises(NotFound):
-            await messaging.send_again(sim.ctx, sim.biller, view.invoice.id + 1, [Step("sms", 0)])
+            await asking.send_again(sim.ctx, sim.biller, view.invoice.id + 1, [Step("sms", 0)])
 
     async def test_a_contact_point_that_was_changed_since_is_used(self, sim: Sim) -> None:
         """The payer of a reference is one: the next invoice brings the newer phone, also for the older one."""
         old = await sim.issue(phone="+40722000000", reference="C-1")
         await sim.issue(phone=PHONE, reference="C-1")
-        (queued,) = await messaging.send_again(sim.ctx, sim.biller, old.invoice.id, [Step("sms", 0)])
+        (queued,) = await asking.send_again(sim.ctx, sim.biller, old.invoice.id, [Step("sms", 0)])
         assert queued.address == PHONE
 
 

@@ -209,7 +209,9 @@ class TestWords:
         await world.twilio.reply(PHONE, "am plătit ieri")
         await world.mail.reply(world.mail.messages[0], "când e scadența?")
         await world.telegram.write(CHAT, "mulțumesc")
-        assert [{name: one[name] for name in ("channel", "payers", "text", "intent")} for one in await said(world, MESSAGE)] == [
+        assert [
+            {name: one[name] for name in ("channel", "payers", "text", "intent")} for one in await said(world, MESSAGE)
+        ] == [
             {"channel": "sms", "payers": ["C-1"], "text": "am plătit ieri", "intent": "already_paid"},
             {"channel": "email", "payers": ["C-1"], "text": "când e scadența?", "intent": "list"},
             {"channel": "telegram", "payers": ["C-1"], "text": "mulțumesc", "intent": "thanks"},

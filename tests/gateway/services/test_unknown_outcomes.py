@@ -12,7 +12,7 @@ from gateway.demo.mail import MailFault
 from gateway.demo.standin import Fault
 from gateway.domain.deliveries import DeliveryState, Step
 from gateway.ports.errors import OutcomeUnknown, Rejected, RetryLater
-from gateway.services import messaging
+from gateway.services import asking, messaging
 from gateway.store import deliveries, outbox
 from gateway.worker import LEASE
 from tests.harness.gateway import Sim
@@ -171,7 +171,7 @@ async def test_the_same_text_of_an_earlier_delivery_is_not_taken_for_this_one(wo
     view = await world.issue(steps=[Step("sms", 0)], **EVERYWHERE)
     await world.drain()
     world.clock.advance(timedelta(minutes=1))
-    (again,) = await messaging.send_again(world.ctx, world.biller, view.invoice.id, [Step("sms", 0)])
+    (again,) = await asking.send_again(world.ctx, world.biller, view.invoice.id, [Step("sms", 0)])
     now = world.clock.now()
     # A crash after the begin of the send and before the vendor was called.
     await world.db.write(lambda conn: deliveries.move(conn, again.id, [D.QUEUED], D.SENDING, now))

@@ -184,7 +184,7 @@ async def test_a_task_poked_in_its_last_try_is_not_dead(desk: Desk) -> None:
     await desk.poke(1)
     task = await desk.one()
     await desk.poke(1)
-    assert await desk.db.write(lambda conn: outbox.dead(conn, task, "out of tries"))
+    assert not await desk.db.write(lambda conn: outbox.dead(conn, task, "out of tries"))
     assert await desk.listed(DEAD) == []
     desk.clock.advance(LEASE)
     assert (await desk.one()).tries == 1

@@ -59,10 +59,12 @@ def _change(key: str, value: str) -> Body[None]:
 async def test_a_deadlock_is_run_again(database: Database) -> None:
     for key in "ab":
         await database.write(put(key))
-    meeting = Meeting()
+    meeting, other_done, loop = Meeting(), asyncio.Event(), asyncio.get_running_loop()
 
     def crossing(first: str, second: str) -> Body[str]:
         def body(conn: sa.Connection) -> str:
+            if meeting.runs == 2:  # run again: only then, or it may be faster to the other's row and they cross again
+                waits(conn, other_done.wait(), loop)
             _change(first, "taken")(conn)
             meeting(conn)
             _change(second, "taken")(conn)
@@ -71,7 +73,12 @@ async def test_a_deadlock_is_run_again(database: Database) -> None:
 
         return body
 
-    given = await asyncio.gather(database.write(crossing("a", "b")), database.write(crossing("b", "a")))
+    async def write(body: Body[str]) -> str:
+        written = await database.write(body)
+        other_done.set()
+        return written
+
+    given = await asyncio.gather(write(crossing("a", "b")), write(crossing("b", "a")))
     assert given == ["a", "b"]
     assert meeting.runs == 3
     assert await database.read(keys) == ["a", "ab", "b", "ba"]

@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import AsyncIterator
 from typing import Literal
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser
 
 from gateway.demo.bank import Outcome, State
 from tests.gateway.demo.bank.harness import Api
+from tests.harness.browser import faults
 
 pytestmark = pytest.mark.browser
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        path = shutil.which("chromium") or shutil.which("google-chrome")
-        if path is None:
-            pytest.skip("no Chromium on this machine")
-        browser = await playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield browser
-        await browser.close()
+EVERY_RULE = {"resultTypes": ["violations"]}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -48,12 +35,10 @@ async def test_pages_are_accessible_and_fit_a_small_phone(
     for name, payment_id in payments.items():
         method = api.bank.payment(payment_id).terms.method
         await page.goto(f"{api.bank.url}/{method}/{payment_id}")
-        found = await Axe().run(page)
-
-        assert found.violations_count == 0, (name, found.generate_report())
+        assert await faults(page, EVERY_RULE) == [], name
         assert await page.evaluate("document.documentElement.scrollWidth") <= 320, name
     await page.goto(f"{api.bank.url}/bank/nope")
-    assert (await Axe().run(page)).violations_count == 0
+    assert await faults(page, EVERY_RULE) == []
     await context.close()
 
 

@@ -209,10 +209,8 @@ def _checked(
             return chat.answers.code_right(situation, kept=action.code, pay_url=page)
         if isinstance(action, FactorGiven):
             sender = f"{account.id}:{conversation.address}"
-            proof = str(action.amount) if action.amount is not None else action.digits
-            found = pay_codes.look_up(conn, ctx, biller, sender, action.kept, proof, now)
-            if found is None and action.amount is not None:
-                found = pay_codes.look_up(conn, ctx, biller, sender, action.kept, action.digits, now)
+            proofs = [action.digits] + ([] if action.amount is None else [str(action.amount)])
+            found = pay_codes.look_up(conn, ctx, biller, sender, action.kept, proofs, now)
             if found is None:
                 return chat.answers.factor_wrong(situation)
             shown = situations.debt(conn, ctx, found, ZoneInfo(biller.settings.biller.time_zone))

@@ -74,6 +74,7 @@ def carry_out(conn: sa.Connection, scene: Scene, action: Action) -> dict[str, An
                     on=action.on,
                     reference=action.reference,
                     text=scene.text,
+                    more=action.more,
                 )
         case Dispute(ids, reason, amount):
             for payer in scene.payers:

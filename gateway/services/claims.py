@@ -56,14 +56,27 @@ def already_paid(
     on: date | None = None,
     reference: str = "",
     text: str = "",
+    more: bool = False,
 ) -> list[int]:
-    """The payer says that it is paid: the ladder rests for the policy's days, and the payer's own reminders are not needed."""
+    """The payer says that it is paid: the ladder rests for the policy's days, and the payer's own reminders are not needed.
+
+    `more`: they go on about what they have just said, which is then told whole.
+    """
     made = []
     today = now.astimezone(ladder.zone_of(payer)).date()
     until_on = today + timedelta(days=biller.reminders.already_paid_days)
     for invoice in _owed(conn, biller, payer, invoice_ids):
-        _withdraw(conn, invoice, (K.PROMISE, K.PLAN, K.ALREADY_PAID), now)
         said = {"how": how, "on": on and on.isoformat(), "reference": reference, "text": text}
+        known = [claim for claim in store.open_of(conn, invoice.id) if claim.kind is K.ALREADY_PAID] if more else []
+        for claim in known[-1:]:
+            said = {name: value or claim.details.get(name) for name, value in said.items()}
+            store.detail(conn, claim.id, {**claim.details, **said}, now)
+            until = claim.until_on and claim.until_on.isoformat()
+            _tell(conn, invoice, EventType.ALREADY_PAID, claim.id, now, until=until, **said)
+        if known:
+            made.append(known[-1].id)
+            continue
+        _withdraw(conn, invoice, (K.PROMISE, K.PLAN, K.ALREADY_PAID), now)
         claim_id = _open(conn, invoice, payer, K.ALREADY_PAID, now, until_on, said)
         _tell(conn, invoice, EventType.ALREADY_PAID, claim_id, now, until=until_on.isoformat(), **said)
         _revoke_own(conn, invoice, Reason.ALREADY_PAID, now)

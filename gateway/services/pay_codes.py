@@ -42,13 +42,19 @@ _PAGE = re.compile(rf"/p/([0-9A-Za-z]{{{TOKEN_WIDTH}}})(?:/[a-z.]*)?", re.ASCII)
 
 
 def look_up(
-    conn: sa.Connection, ctx: Context, biller: Biller | None, sender: str, code: str, proof: str, now: datetime
+    conn: sa.Connection,
+    ctx: Context,
+    biller: Biller | None,
+    sender: str,
+    code: str,
+    proofs: Sequence[str],
+    now: datetime,
 ) -> Invoice | None:
     """The invoice of a code, for who proves to hold it: the end of the payer's client code, or the sum. Needs a write.
 
-    `biller` None: any biller's. `sender` is whoever tries, by address. None is the one answer to everything else. Failures are
-    counted by sender, by biller and by code; when only the biller's are too many, somebody who has not failed lately may still
-    try once, so that others' guessing locks no payer out.
+    `biller` None: any biller's. `proofs` are the ways in which what was written may be meant, of one try; `sender` is whoever
+    tries, by address. None is the one answer to everything else. Failures are counted by sender, by biller and by code; when only
+    the biller's are too many, somebody who has not failed lately may still try once, so that others' guessing locks no payer out.
     """
     ids = ctx.pay_codes.candidates(code)
     if not ids:
@@ -67,7 +73,8 @@ def look_up(
     matching = [
         invoice
         for invoice, reference in invoices.with_reference(conn, ids)
-        if (biller is None or invoice.biller_id == biller.id) and proves(proof, reference, _sums(invoice))
+        if (biller is None or invoice.biller_id == biller.id)
+        and any(proves(proof, reference, _sums(invoice)) for proof in proofs)
     ]
     if len(matching) == 1:
         return matching[0]
@@ -85,7 +92,7 @@ def _sums(invoice: Invoice) -> list[Money]:
 async def pay_path(ctx: Context, sender: str, code: str, proof: str) -> str | None:
     """Where who typed a code and a proof is taken; None as `look_up` says."""
     now = ctx.clock.now()
-    found = await ctx.db.write(lambda conn: look_up(conn, ctx, None, sender, code, proof, now))
+    found = await ctx.db.write(lambda conn: look_up(conn, ctx, None, sender, code, [proof], now))
     return None if found is None else ctx.pay_path(found.id, found.link_version)
 
 

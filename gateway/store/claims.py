@@ -54,3 +54,8 @@ def end(conn: sa.Connection, claim_id: int, state: ClaimState, now: datetime) ->
 def go_on(conn: sa.Connection, claim_id: int, until_on: date, now: datetime) -> bool:
     """The open claim waits for another day."""
     return bool(_END.run(conn, of_id=claim_id, until_on=until_on, updated_at=now))
+
+
+def detail(conn: sa.Connection, claim_id: int, details: dict[str, Any], now: datetime) -> bool:
+    """The open claim says more."""
+    return bool(_END.run(conn, of_id=claim_id, details=details, updated_at=now))

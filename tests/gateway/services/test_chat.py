@@ -77,15 +77,20 @@ async def test_a_promise_a_dispute_and_a_payment_elsewhere_are_claims_and_events
     assert claim.kind == "promise"
     assert claim.until_on is not None
     assert claim.until_on.weekday() == 4
-    await ask(world, "am platit ieri la posta")
+    await ask(world, "am platit ieri")
     (claim,) = await world.db.read(lambda conn: claims.open_of(conn, one.invoice.id))
     assert claim.kind == "already_paid"
+    how = await ask(world, "1")
+    (same,) = await world.db.read(lambda conn: claims.open_of(conn, one.invoice.id))
+    assert how
+    assert same.id == claim.id
+    assert same.details["how"] == "bank"
     await ask(world, "nu e a mea factura")
     kinds = {claim.kind for claim in await world.db.read(lambda conn: claims.open_of(conn, one.invoice.id))}
     assert "dispute" in kinds
     types = await world.event_types(one.invoice.id)
     assert [kind for kind in types if kind.partition(".")[0] in ("promise", "claim", "dispute")] == [
-        "promise.made", "promise.withdrawn", "claim.already_paid", "dispute.opened",
+        "promise.made", "promise.withdrawn", "claim.already_paid", "claim.already_paid", "dispute.opened",
     ]  # fmt: skip
 
 

@@ -30,14 +30,16 @@ def code_of(sim: Sim, view: View) -> str:
 async def tried(sim: Sim, sender: str, code: str, proof: str, biller: Biller | None = None) -> Invoice | None:
     now = sim.clock.now()
     return await sim.db.write(
-        lambda conn: pay_codes.look_up(conn, sim.ctx, biller or sim.biller, sender, code, proof, now)
+        lambda conn: pay_codes.look_up(conn, sim.ctx, biller or sim.biller, sender, code, [proof], now)
     )
 
 
 async def many(sim: Sim, tries: list[tuple[str, str, str]]) -> list[Invoice | None]:
     """Many tries in one transaction: the outcome is the same, and the test is fast."""
     now = sim.clock.now()
-    return await sim.db.write(lambda conn: [pay_codes.look_up(conn, sim.ctx, sim.biller, *one, now) for one in tries])
+    return await sim.db.write(
+        lambda conn: [pay_codes.look_up(conn, sim.ctx, sim.biller, one[0], one[1], [one[2]], now) for one in tries]
+    )
 
 
 def other_codes(number: int, but: str) -> list[str]:

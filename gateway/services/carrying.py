@@ -34,6 +34,12 @@ def wanted(conn: sa.Connection, biller: Biller, delivery: Delivery) -> list[Invo
     return sorted(found.values(), key=lambda invoice: (invoice.due_on, invoice.id))
 
 
+def debts(conn: sa.Connection, delivery: Delivery) -> list[Invoice]:
+    """The invoices of which a message was to speak, whatever has become of them."""
+    ids = sorted({row.invoice_id for row in rows_of(conn, delivery)})
+    return [invoice for invoice_id in ids if (invoice := invoices.get(conn, invoice_id)) is not None]
+
+
 def rows_of(conn: sa.Connection, delivery: Delivery) -> list[Reminder]:
     """The reminders that a message carries."""
     return store.by_ids(conn, (delivery.about or {}).get("reminders", ()))

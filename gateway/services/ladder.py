@@ -120,8 +120,13 @@ def _begin(conn: sa.Connection, invoice: Invoice, found: Next | None, now: datet
     if found is None:
         return None
     for rung in found.overtaken:
-        plan(conn, invoice, Source.POLICY, rung, now, now, step=rung.name, state=R.SKIPPED, reason=Reason.OVERTAKEN)
+        _pass_by(conn, invoice, rung, now)
     return plan(conn, invoice, Source.POLICY, found.rung, found.at, now, step=found.rung.name)
+
+
+def _pass_by(conn: sa.Connection, invoice: Invoice, rung: Rung, now: datetime) -> None:
+    """A step that another message stands for is written down as skipped."""
+    plan(conn, invoice, Source.POLICY, rung, now, now, step=rung.name, state=R.SKIPPED, reason=Reason.OVERTAKEN)
 
 
 def go_on(conn: sa.Connection, biller: Biller, invoice: Invoice, payer: Payer, row: Reminder, now: datetime) -> None:
@@ -237,7 +242,12 @@ def broken(conn: sa.Connection, biller: Biller, invoice: Invoice, payer: Payer, 
         if row.state not in WAITING or days is None or rung is None or row.due_on is None:
             continue
         if instant_of(policy, rung, row.due_on, debt.zone) <= now and skip(conn, row, Reason.OVERTAKEN, now):
-            _begin(conn, invoice, first_rung(policy, debt, now, past=days), now)
+            found = next_rung(policy, debt, days, now)
+            while found is not None and found.at <= now:  # the message stands for these too
+                for passed in (*found.overtaken, found.rung):
+                    _pass_by(conn, invoice, passed, now)
+                found = next_rung(policy, debt, found.rung.days, now)
+            _begin(conn, invoice, found, now)
     at = resume_at(policy, now, debt.zone)
     plan(conn, invoice, Source.POLICY, after, at, now, step=PROMISE_STEP)
     refresh(conn, biller, invoice, payer, now)

@@ -87,7 +87,10 @@ def reconsider(conn: sa.Connection, biller: Biller, delivery: Delivery, now: dat
             ladder.settled(conn, invoice, now)
         elif store.move(conn, row.id, [R.QUEUED], R.PLANNED, now, due_at=now, delivery_id=None):
             ladder.wake(conn, row.payer_id, now, now)
-            ladder.refresh(conn, biller, invoice, invoices.get_payer(conn, row.payer_id), now)
+            payer = invoices.get_payer(conn, row.payer_id)
+            if row.due_on not in (None, invoice.due_on):
+                ladder.replan(conn, biller, invoice, payer, now, Reason.CHANGED)
+            ladder.refresh(conn, biller, invoice, payer, now)
 
 
 def _after(conn: sa.Connection, biller: Biller, row: Reminder, now: datetime) -> None:

@@ -6,7 +6,8 @@ Bodies run at once, in the thread that asks. A coroutine goes on only when the t
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Coroutine, Generator, Iterable
+from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,7 +23,7 @@ T = TypeVar("T")
 
 
 class MemoryDatabase:
-    """Fulfils `gateway.store.database.Database`. What happens between `begin` and `forget` leaves no trace."""
+    """Fulfils `gateway.store.database.Database`. What happens while `forgotten` is open leaves no trace; it may be nested."""
 
     dialect = "sqlite"
 
@@ -36,11 +37,14 @@ class MemoryDatabase:
         self._raw.isolation_level = None
         self._conn.info[DRIVER] = partial(sqlite3.Connection.execute, self._raw)
 
-    def begin(self) -> None:
-        self._raw.execute("BEGIN")
-
-    def forget(self) -> None:
-        self._raw.execute("ROLLBACK")
+    @contextmanager
+    def forgotten(self) -> Iterator[None]:
+        self._raw.execute("SAVEPOINT forgotten")
+        try:
+            yield
+        finally:
+            self._raw.execute("ROLLBACK TO forgotten")
+            self._raw.execute("RELEASE forgotten")
 
     async def write(self, body: Callable[[sa.Connection], T]) -> T:
         return self.run(body)

@@ -9,19 +9,20 @@ from __future__ import annotations
 import contextlib
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from gateway.domain.ids import DELIVERY, read
-from gateway.domain.reminders import LIVE, Reminder, ReminderState, Source
+from gateway.domain.reminders import FOREVER, LIVE, Reminder, ReminderState, Source
 from gateway.ports.channel import Message
 from gateway.ports.errors import OutcomeUnknown, Rejected, RetryLater
 from gateway.ports.provider import PaymentStatus
-from gateway.services import claims, invoices, ladder, wishes
+from gateway.services import claims, invoices, ladder, plans, wishes
 from gateway.services.errors import Conflict, Unavailable
+from gateway.services.invoices import View
 from gateway.store import claims as claims_store
 from gateway.store import deliveries, outbox, reminders
 from gateway.store import invoices as invoices_store
@@ -41,14 +42,18 @@ TABLES = {
     "delivery": {"channels": [{"channel": "sms"}], "receipt": False},
 }
 CHANNELS = {"sms": {"address": "phone", "receipts": True, "finds_sent": True}, "email": {"address": "email"}}
-ACTIONS = 26
+ACTIONS = 12
+WHO = {"reference": "C-1", "phone": "+40722123456", "email": "a@example.ro"}
 
 
 class Interleaving:
     """One payer, one or two invoices, and whatever the number makes happen."""
 
-    def __init__(self, sim: Sim, number: int) -> None:
+    def __init__(self, sim: Sim, views: Sequence[View], number: int) -> None:
         self.sim, self.clock = sim, sim.clock
+        self.ids = [view.invoice.id for view in views]
+        self.numbers = {view.invoice.id: view.invoice.number for view in views}
+        self.payer_id = views[0].payer.id
         self.random = random.Random(number)
         self.strands: list[tuple[Strand, Task]] = []
         self.news: list[Payment] = []
@@ -79,7 +84,7 @@ class Interleaving:
 
     # What may happen.
 
-    def run(self) -> None:
+    def run(self, *, to_the_end: bool) -> None:
         for vendor in self.sim.vendors.channels.values():
             vendor.sent.clear()
             vendor.faults.clear()
@@ -88,16 +93,14 @@ class Interleaving:
         self.sim.bank.payments.clear()
         self.sim.bank.on_call = self.called
         self.sim.bank.fetch_fault = None
-        who = {"reference": "C-1", "phone": "+40722123456", "email": "a@example.ro"}
-        views = [self._finish(self.sim.issue("100.00", **who)) for _ in range(self.random.choice((1, 1, 2)))]
-        self.ids = [view.invoice.id for view in views]
-        self.numbers = {view.invoice.id: view.invoice.number for view in views}
-        self.payer_id = views[0].payer.id
-        self.clock.advance(timedelta(days=self.random.choice((0, 14, 15, 15))))
+        self.clock.advance(timedelta(days=self.random.choice((14, 15, 15, 15))))
         happenings = [*self._happenings()]
-        for _ in range(self.random.randint(8, ACTIONS)):
+        for _ in range(self.random.randint(4, ACTIONS)):
             self.random.choice(happenings)()
-        self._in_the_end()
+        assert self.after_settlement == []
+        self._somebody_will_see_to_all()
+        if to_the_end:
+            self._in_the_end()
 
     def _happenings(self) -> Iterator[Callable[[], object]]:
         yield from [self.claim] * 5
@@ -229,6 +232,21 @@ class Interleaving:
         else:
             raise strand.error
 
+    def _somebody_will_see_to_all(self) -> None:
+        """Whatever crashes now: what waits has a task that comes in time, and what is queued is in a message that has one."""
+        due = {(task.kind, task.key): task for task in self._run(lambda conn: outbox.listing(conn, outbox.DUE))}
+        for invoice_id in self.ids:
+            payable = self._invoice(invoice_id).payable
+            for row in self._run(lambda conn, invoice_id=invoice_id: reminders.live(conn, invoice_id)):
+                assert payable, row
+                if row.state is R.QUEUED:
+                    assert (plans.DELIVER, row.delivery_id) in due, row
+                elif row.due_at < FOREVER:
+                    task = due[ladder.REMIND, row.payer_id]
+                    assert task.lease_by is not None or task.due_at <= max(row.due_at, self.clock.now()), row
+            for claim in self._run(lambda conn, invoice_id=invoice_id: claims_store.open_of(conn, invoice_id)):
+                assert claim.until_on is None or (claims.DECIDE, claim.id) in due, claim
+
     def _in_the_end(self) -> None:
         """The bank and the channels are well again, every webhook comes, and sixty days pass."""
         self.calm = True
@@ -283,18 +301,33 @@ async def sim() -> Any:
         yield opened
 
 
-def play(sim: Sim, numbers: range) -> None:
-    for number in numbers:
+def play(sim: Sim, numbers: Sequence[int], *, each: int = 1) -> None:
+    """Plays the interleavings of these numbers, every `each`-th to the end of all time."""
+    for count in (1, 2):
         sim.clock.reset()  # type: ignore[attr-defined]
-        sim.db.begin()  # type: ignore[attr-defined]
-        try:
-            Interleaving(sim, number).run()
-        except BaseException as error:
-            error.add_note(f"interleaving {number}")
-            raise
-        finally:
-            sim.db.forget()  # type: ignore[attr-defined]
+        with sim.db.forgotten():  # type: ignore[attr-defined]
+            views = [Strand(sim.issue("100.00", **WHO)).finish() for _ in range(count)]
+            for number in numbers:
+                if (number % 4 == 0) is (count == 2):
+                    _play(sim, views, number, to_the_end=number // 4 % each == 0)
 
 
-async def test_ten_thousand_interleavings(sim: Sim) -> None:
-    play(sim, range(200))
+def _play(sim: Sim, views: Sequence[View], number: int, *, to_the_end: bool) -> None:
+    sim.clock.reset()  # type: ignore[attr-defined]
+    try:
+        with sim.db.forgotten():  # type: ignore[attr-defined]
+            Interleaving(sim, views, number).run(to_the_end=to_the_end)
+    except BaseException as error:
+        error.add_note(f"interleaving {number}")
+        raise
+
+
+@pytest.mark.parametrize("part", range(4))
+async def test_ten_thousand_interleavings(sim: Sim, part: int) -> None:
+    play(sim, range(part * 2_500, (part + 1) * 2_500), each=8)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("part", range(20))
+async def test_half_a_million_interleavings(sim: Sim, part: int) -> None:
+    play(sim, range(part * 25_000, (part + 1) * 25_000))

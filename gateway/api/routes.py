@@ -10,7 +10,7 @@ import orjson
 from aiohttp import web
 
 from gateway import __version__
-from gateway.api import answers, events, examples, invoices, push_endpoints
+from gateway.api import answers, events, examples, invoices, push_endpoints, reminders
 from gateway.api.docs import DocsPage
 from gateway.api.middleware import Edge, endpoint
 from gateway.api.openapi import JSON, About, Operation, Parameter, document
@@ -25,6 +25,10 @@ OPERATIONS: Sequence[Operation] = (
     invoices.send_invoice,
     invoices.record_payment,
     invoices.read_timeline,
+    reminders.set_reminder,
+    reminders.cancel_reminders,
+    reminders.list_reminders,
+    reminders.close_dispute,
     events.read_events,
     events.stream_events,
     push_endpoints.add_push_endpoint,
@@ -74,6 +78,7 @@ def api_document(public_url: str) -> dict[str, Any]:
             server=public_url,
             tags={
                 invoices.TAG: "What is owed, how it reaches the payer, and what was paid.",
+                reminders.TAG: "What payers are reminded of, and when; what you set yourself; disputes.",
                 events.TAG: "Every fact, numbered without gaps, to pull or to follow.",
                 push_endpoints.TAG: "Every fact, signed and pushed to your systems.",
             },

@@ -71,7 +71,9 @@ class Interleaving:
 
     def sending(self, message: Message) -> None:
         """What is known at the moment at which a send begins: no reminder of a settled debt goes out."""
-        delivery = self._run(lambda conn: deliveries.get(conn, read(DELIVERY, message.reference.partition("-")[2]) or 0))
+        delivery = self._run(
+            lambda conn: deliveries.get(conn, read(DELIVERY, message.reference.partition("-")[2]) or 0)
+        )
         if delivery is None or delivery.kind != "reminder":
             return
         assert delivery.about is not None
@@ -138,10 +140,14 @@ class Interleaving:
             self._finish(self.sim.start(self.random.choice(self.ids)))
 
     def happens_at_the_bank(self) -> None:
-        pending = [p for p in self.sim.bank.payments.values() if p.status in (PaymentStatus.PENDING, PaymentStatus.ACCEPTED)]
+        pending = [
+            p for p in self.sim.bank.payments.values() if p.status in (PaymentStatus.PENDING, PaymentStatus.ACCEPTED)
+        ]
         if pending:
             payment = self.random.choice(pending)
-            status = self.random.choice((PaymentStatus.PAID, PaymentStatus.PAID, PaymentStatus.ACCEPTED, PaymentStatus.FAILED))
+            status = self.random.choice(
+                (PaymentStatus.PAID, PaymentStatus.PAID, PaymentStatus.ACCEPTED, PaymentStatus.FAILED)
+            )
             received = None if status is PaymentStatus.PAID else 0
             self.news.append(self.sim.bank.change(payment.id, status, received=received))
 

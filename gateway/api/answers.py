@@ -48,6 +48,7 @@ class PayerShown(Answer):
     whatsapp: str | None
     locale: str | None
     time_zone: str | None
+    tags: list[str]
 
 
 class Pictures(Answer):

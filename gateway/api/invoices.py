@@ -251,6 +251,7 @@ def draft_of(body: models.NewInvoice, biller: Biller) -> Draft:
         "whatsapp": _phone(body.payer.whatsapp, region, "payer.whatsapp"),
         "locale": body.payer.locale,
         "time_zone": body.payer.time_zone,
+        "tags": body.payer.tags,
     }
     amount = body.amount.money
     details = {

@@ -142,6 +142,10 @@ class Payer(Request):
     ] = None
     locale: Annotated[Locale | None, Field(description="Default: the biller's.")] = None
     time_zone: Annotated[TimeZone | None, Field(description="Default: the biller's.")] = None
+    tags: Annotated[
+        list[Annotated[str, printable(40)]],
+        Field(max_length=20, description="Yours; steps of your reminder policy may ask."),
+    ] = []
 
 
 class DeliveryStep(Request):

@@ -34,6 +34,12 @@ def wanted(conn: sa.Connection, biller: Biller, delivery: Delivery) -> list[Invo
     return sorted(found.values(), key=lambda invoice: (invoice.due_on, invoice.id))
 
 
+def debts(conn: sa.Connection, delivery: Delivery) -> list[Invoice]:
+    """The invoices of which a message was to speak, whatever has become of them."""
+    ids = sorted({row.invoice_id for row in rows_of(conn, delivery)})
+    return [invoice for invoice_id in ids if (invoice := invoices.get(conn, invoice_id)) is not None]
+
+
 def rows_of(conn: sa.Connection, delivery: Delivery) -> list[Reminder]:
     """The reminders that a message carries."""
     return store.by_ids(conn, (delivery.about or {}).get("reminders", ()))
@@ -81,7 +87,10 @@ def reconsider(conn: sa.Connection, biller: Biller, delivery: Delivery, now: dat
             ladder.settled(conn, invoice, now)
         elif store.move(conn, row.id, [R.QUEUED], R.PLANNED, now, due_at=now, delivery_id=None):
             ladder.wake(conn, row.payer_id, now, now)
-            ladder.refresh(conn, biller, invoice, invoices.get_payer(conn, row.payer_id), now)
+            payer = invoices.get_payer(conn, row.payer_id)
+            if row.due_on not in (None, invoice.due_on):
+                ladder.replan(conn, biller, invoice, payer, now, Reason.CHANGED)
+            ladder.refresh(conn, biller, invoice, payer, now)
 
 
 def _after(conn: sa.Connection, biller: Biller, row: Reminder, now: datetime) -> None:

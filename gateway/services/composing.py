@@ -47,12 +47,13 @@ def read(
 ) -> Subject:
     """Reads what a message will be made of."""
     if delivery.kind is MessageKind.REMINDER:
-        about = carrying.wanted(conn, ctx.directory.biller(delivery.biller_id), delivery)
+        wanted = carrying.wanted(conn, ctx.directory.biller(delivery.biller_id), delivery)
+        about = wanted or carrying.debts(conn, delivery)
     else:
         found = [] if delivery.invoice_id is None else [invoices.get(conn, delivery.invoice_id)]
         about = [invoice for invoice in found if invoice is not None]
-    asks = delivery.kind in ASKING
-    unwanted = SETTLED if asks and not any(invoice.payable for invoice in about) else None
+        wanted = [invoice for invoice in about if invoice.payable]
+    unwanted = SETTLED if delivery.kind in ASKING and not wanted else None
     if unwanted is None:
         unwanted = _unreachable(conn, account, delivery)
     return Subject(

@@ -120,8 +120,13 @@ def _begin(conn: sa.Connection, invoice: Invoice, found: Next | None, now: datet
     if found is None:
         return None
     for rung in found.overtaken:
-        plan(conn, invoice, Source.POLICY, rung, now, now, step=rung.name, state=R.SKIPPED, reason=Reason.OVERTAKEN)
+        _pass_by(conn, invoice, rung, now)
     return plan(conn, invoice, Source.POLICY, found.rung, found.at, now, step=found.rung.name)
+
+
+def _pass_by(conn: sa.Connection, invoice: Invoice, rung: Rung, now: datetime) -> None:
+    """A step that another message stands for is written down as skipped."""
+    plan(conn, invoice, Source.POLICY, rung, now, now, step=rung.name, state=R.SKIPPED, reason=Reason.OVERTAKEN)
 
 
 def go_on(conn: sa.Connection, biller: Biller, invoice: Invoice, payer: Payer, row: Reminder, now: datetime) -> None:
@@ -142,6 +147,9 @@ def _days(row: Reminder) -> int | None:
 
 def replan(conn: sa.Connection, biller: Biller, invoice: Invoice, payer: Payer, now: datetime, why: Reason) -> None:
     """Brings the ladder to the policy, or to the due date, as it is now. Steps that went by are not made up for."""
+    for row in store.live(conn, invoice.id):
+        if row.state is R.QUEUED and row.source is Source.POLICY and row.due_on != invoice.due_on:
+            _take_from_message(conn, row, now)
     rows = [row for row in store.of_invoice(conn, invoice.id) if _days(row) is not None]
     policy, debt = biller.reminders, owed(invoice, payer)
     done = [_days(row) for row in rows if row.state not in (*WAITING, R.REVOKED) and row.due_on == invoice.due_on]
@@ -202,17 +210,18 @@ def refresh(conn: sa.Connection, biller: Biller, invoice: Invoice, payer: Payer,
     for row in store.live(conn, invoice.id):
         if row.source is Source.PAYER:
             continue
-        held = pause if pause is not None and pauses(pause, row) else None
-        if row.state is R.QUEUED and not (held and _take_from_message(conn, row, now)):
-            continue
         rung = policy.called(row.step)
         due_at = instant_of(policy, rung, row.due_on, zone) if rung and row.due_on else row.due_at
-        if held is not None and held.until > due_at and row.step == PROMISE_STEP:
+        due_at = due_at if due_at < FOREVER else now
+        held = pause if pause is not None and pauses(pause, row) and pause.until > due_at else None
+        if row.state is R.QUEUED and not (held and _take_from_message(conn, row, now)):
+            continue
+        if held is not None and row.step == PROMISE_STEP:
             revoke(conn, [row], Reason.REPLACED, now)
-        elif held is not None and held.until > due_at:
+        elif held is not None:
             hold(conn, row, resume_at(policy, held.until, zone), held.reason, now)
-        elif held is None and row.state is R.HELD and row.reason in _PAUSES:
-            due_at = due_at if now < due_at < FOREVER else resume_at(policy, now, zone)
+        elif row.state is R.HELD and row.reason in _PAUSES:
+            due_at = due_at if due_at > now else resume_at(policy, now, zone)
             if store.move(conn, row.id, WAITING, R.PLANNED, now, due_at=due_at):
                 wake(conn, row.payer_id, due_at, now)
 
@@ -237,7 +246,12 @@ def broken(conn: sa.Connection, biller: Biller, invoice: Invoice, payer: Payer, 
         if row.state not in WAITING or days is None or rung is None or row.due_on is None:
             continue
         if instant_of(policy, rung, row.due_on, debt.zone) <= now and skip(conn, row, Reason.OVERTAKEN, now):
-            _begin(conn, invoice, first_rung(policy, debt, now, past=days), now)
+            found = next_rung(policy, debt, days, now)
+            while found is not None and found.at <= now:  # the message stands for these too
+                for passed in (*found.overtaken, found.rung):
+                    _pass_by(conn, invoice, passed, now)
+                found = next_rung(policy, debt, found.rung.days, now)
+            _begin(conn, invoice, found, now)
     at = resume_at(policy, now, debt.zone)
     plan(conn, invoice, Source.POLICY, after, at, now, step=PROMISE_STEP)
     refresh(conn, biller, invoice, payer, now)

@@ -16,6 +16,7 @@ from gateway.domain.ids import show
 from gateway.domain.invoices import icon_state
 from gateway.domain.payments import Attempt
 from gateway.domain.references import reference
+from gateway.domain.reminders import FOREVER
 from gateway.ports.values import Money
 from gateway.rendering import Brand
 from gateway.rendering.elements.snippets import pay_button_snippet, status_icon_snippet
@@ -27,6 +28,7 @@ from gateway.store.conversations import Said
 from gateway.store.events import Event
 from gateway.store.payments import Line, Refund
 from gateway.store.pushes import EndpointRow, PushRow
+from gateway.store.reminders import Listed
 
 Json = dict[str, Any]
 
@@ -69,6 +71,7 @@ def invoice_json(ctx: Context, biller: Biller, view: View, now: datetime) -> Jso
             "whatsapp": named["whatsapp"],
             "locale": named["locale"] or view.payer.locale,
             "time_zone": named["time_zone"] or view.payer.time_zone,
+            "tags": named.get("tags", []),
         },
         "metadata": details["metadata"],
         "pay_url": pay_url,
@@ -125,6 +128,27 @@ def delivery_json(row: Delivery) -> Json:
         "sent_at": row.sent_at and instant(row.sent_at),
         "created_at": instant(row.created_at),
         "updated_at": instant(row.updated_at),
+    }
+
+
+def reminder_json(row: Listed) -> Json:
+    """A reminder with its invoice's number and its payer's reference."""
+    one = row.reminder
+    return {
+        "id": show(ids.REMINDER, one.id),
+        "invoice": show(ids.INVOICE, one.invoice_id),
+        "number": row.number,
+        "payer": row.reference,
+        "source": one.source.value,
+        "step": one.step or None,
+        "tone": one.tone.value,
+        "status": one.state.value,
+        "reason": one.reason,
+        "channels": [step.channel for step in one.steps],
+        "due_at": instant(one.due_at) if one.due_at < FOREVER else None,
+        "delivery": None if one.delivery_id is None else show(ids.DELIVERY, one.delivery_id),
+        "created_at": instant(one.created_at),
+        "updated_at": instant(one.updated_at),
     }
 
 

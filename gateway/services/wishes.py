@@ -8,7 +8,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from gateway.domain.deliveries import Step
-from gateway.domain.reminders import Reason, Reminder, Rung, Source, Tone
+from gateway.domain.reminders import WAITING, Reason, Reminder, ReminderState, Rung, Source, Tone
 from gateway.services import claims, gate, ladder, plans
 from gateway.services.context import Context
 from gateway.services.directory import Biller
@@ -17,6 +17,7 @@ from gateway.store import claims as claims_store
 from gateway.store import invoices, payments
 from gateway.store import reminders as store
 from gateway.store.invoices import Payer
+from gateway.store.reminders import Listed
 
 
 def set_own(
@@ -64,18 +65,21 @@ def _own(conn: sa.Connection, invoice_id: int) -> list[Reminder]:
 
 async def add(
     ctx: Context, biller: Biller, invoice_id: int, at: datetime, steps: Sequence[Step] | None, tone: Tone
-) -> Reminder:
-    """A reminder that the biller sets. Raises NotFound, Conflict when nothing is owed, Invalid on a channel that they do not have."""
+) -> Listed:
+    """A reminder that the biller sets, with its invoice's number.
+
+    Raises NotFound, Conflict when nothing is owed, Invalid on a channel that they do not have."""
     plans.check(ctx.directory, biller, steps, path="channels")
     now = ctx.clock.now()
 
-    def body(conn: sa.Connection) -> Reminder:
+    def body(conn: sa.Connection) -> Listed:
         invoice = invoices.get(conn, invoice_id, biller_id=biller.id, lock=True)
         if invoice is None:
             raise NotFound("there is no such invoice")
         if not invoice.payable:
             raise Conflict(f"the invoice is {invoice.status}; there is nothing to remind of")
-        return ladder.plan(conn, invoice, Source.BILLER, Rung(0, tone, steps or ()), max(at, now), now)
+        row = ladder.plan(conn, invoice, Source.BILLER, Rung(0, tone, steps or ()), max(at, now), now)
+        return Listed(row, invoice.number, invoices.get_payer(conn, invoice.payer_id).reference)
 
     return await ctx.db.write(body)
 
@@ -97,16 +101,36 @@ async def cancel(ctx: Context, biller: Biller, invoice_id: int, reminder_id: int
     return await ctx.db.write(body)
 
 
+async def page(
+    ctx: Context,
+    biller: Biller,
+    *,
+    due_before: datetime | None = None,
+    invoice_id: int | None = None,
+    state: ReminderState | None = None,
+    after_id: int | None = None,
+    limit: int = 50,
+) -> tuple[list[Listed], int | None]:
+    """The biller's reminders, those that wait or those in `state`, and the id after which the next page goes on (None: there is none)."""
+    states = WAITING if state is None else [state]
+
+    def body(conn: sa.Connection) -> list[Listed]:
+        wanted = {"states": states, "due_before": due_before, "invoice_id": invoice_id, "after_id": after_id}
+        return store.page(conn, biller.id, **wanted, limit=limit + 1)  # type: ignore[arg-type]
+
+    found = await ctx.db.read(body)
+    return found[:limit], found[limit - 1].reminder.id if len(found) > limit else None
+
+
 async def close_dispute(ctx: Context, biller: Biller, invoice_id: int, note: str = "") -> None:
-    """Ends the dispute about an invoice. Raises NotFound, and Conflict when there is none."""
+    """Ends the dispute about an invoice; where there is none, nothing changes. Raises NotFound."""
     now = ctx.clock.now()
 
     def body(conn: sa.Connection) -> None:
         invoice = invoices.get(conn, invoice_id, biller_id=biller.id, lock=True)
         if invoice is None:
             raise NotFound("there is no such invoice")
-        if not claims.close_dispute(conn, biller, invoice, now, note=note):
-            raise Conflict("the invoice is not disputed")
+        claims.close_dispute(conn, biller, invoice, now, note=note)
 
     await ctx.db.write(body)
 

@@ -170,7 +170,7 @@ class ReminderPolicy(Section):
         return seconds
 
     @model_validator(mode="after")
-    def _in_order(self) -> ReminderPolicy:
+    def _ascending(self) -> ReminderPolicy:
         days = [step.days for step in self.steps]
         if days != sorted(set(days)):
             raise ValueError("steps: stand in the order of their days, each day once")

@@ -8,7 +8,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 PYTHON := $(shell for name in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	"$$name" -c 'import sys; sys.version_info < (3, 11) and sys.exit(1); print(sys.executable)' 2>/dev/null && break; done)
-JOBS ?= auto
+# One more than there are processors: some tests wait for a time-out, or for a process that starts.
+JOBS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 PYTEST_FLAGS ?=
 
 help: ## what there is
@@ -47,7 +48,7 @@ check: venv ## style, types and who may import whom
 test: check ## the checks and every test
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(PYTEST_FLAGS)
 
-soak: venv ## the long tests: kill -9 under load, over and over
+soak: venv ## the long tests: kill -9 under load over and over, money and HTTP searched further, every benchmark's counts
 	$(BIN)/python -m pytest -m soak --timeout 1800 -rP $(PYTEST_FLAGS)
 
 bench: venv ## what it does on this machine, each leg beside its floor

@@ -1,4 +1,4 @@
-"""ProviderContract bites: for each case an adapter that breaks that one promise fails that case, and no other."""
+"""ProviderContract bites: for each case an adapter that breaks that one promise fails that case, and (`make soak`) no other."""
 
 from __future__ import annotations
 
@@ -66,7 +66,16 @@ BROKEN: list[tuple[str, ProviderPlugin[Settings]]] = [
 ]
 
 
-@pytest.mark.parametrize(("case", "plugin"), BROKEN, ids=[f"{case}-{p.create.__name__}" for case, p in BROKEN])
+EACH = pytest.mark.parametrize(("case", "plugin"), BROKEN, ids=[f"{case}-{p.create.__name__}" for case, p in BROKEN])
+
+
+@EACH
+async def test_a_broken_provider_fails_that_case(case: str, plugin: ProviderPlugin[Settings]) -> None:
+    assert list(await failing_cases(ProviderContract, bench_of(plugin), case)) == [case]
+
+
+@pytest.mark.soak
+@EACH
 async def test_a_broken_provider_fails_that_case_alone(case: str, plugin: ProviderPlugin[Settings]) -> None:
     failures = await failing_cases(ProviderContract, bench_of(plugin))
 

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from urllib.parse import quote
 
 from channels.sms.account import Account, TwilioChannel
@@ -132,15 +133,13 @@ class WhatsAppChannel(TwilioChannel):
 
     async def register_template(self, text: TemplateText) -> TemplateStanding:
         """Writes the text down as a content and submits it; one that was written down and not submitted is not made again."""
-        name, language, place = self._settings.template_prefix + text.name, _language(text), len(text.examples) + 1
+        name, language = self._settings.template_prefix + text.name, _language(text)
         known = await self._contents.find(name, language)
         if known is not None:
             sid = known.sid
         else:
-            action = {"type": "URL", "title": text.button, "url": f"{text.url}{{{{{place}}}}}"}
-            examples = [*text.examples, text.example_path]
-            content = {"body": text.body, "actions": [action]}
-            sid = await self._contents.make(name, language, "twilio/call-to-action", content, examples)
+            kind, content, examples = _content(text)
+            sid = await self._contents.make(name, language, kind, content, examples)
         return await self._contents.submit(sid, name, self._settings.template_category)
 
     def _said(self, form: Mapping[str, str], sid: str, sender: str, at: datetime) -> InboundMessage:
@@ -165,6 +164,14 @@ class WhatsAppChannel(TwilioChannel):
 def _text(message: Message) -> str:
     links = [f"{button.text}: {button.url}" for button in message.buttons if button.url is not None]
     return "\n".join([message.text, *links])
+
+
+def _content(text: TemplateText) -> tuple[str, dict[str, Any], list[str]]:
+    """A text as Twilio keeps it: its kind, what is in it, and an example for each place; the button's is the last."""
+    if not text.button:
+        return "twilio/text", {"body": text.body}, list(text.examples)
+    action = {"type": "URL", "title": text.button, "url": f"{text.url}{{{{{len(text.examples) + 1}}}}}"}
+    return "twilio/call-to-action", {"body": text.body, "actions": [action]}, [*text.examples, text.example_path]
 
 
 def _variables(values: Sequence[str]) -> str:

@@ -46,12 +46,6 @@ async def standings(graph: Graph, settings: Settings, texts: Sequence[TemplateTe
 
 async def register(graph: Graph, settings: Settings, text: TemplateText) -> TemplateStanding:
     """Submits one text. Meta refuses a name and language that it has already."""
-    button = {
-        "type": "URL",
-        "text": text.button,
-        "url": f"{text.url}{{{{1}}}}",
-        "example": [f"{text.url}{text.example_path}"],
-    }
     body: dict[str, Any] = {"type": "BODY", "text": text.body}
     if text.examples:
         body["example"] = {"body_text": [list(text.examples)]}
@@ -63,10 +57,15 @@ async def register(graph: Graph, settings: Settings, text: TemplateText) -> Temp
                 "name": settings.template_prefix + text.name,
                 "language": language_code(text.language),
                 "category": settings.template_category,
-                "components": [body, {"type": "BUTTONS", "buttons": [button]}],
+                "components": [body, {"type": "BUTTONS", "buttons": [_button(text)]}] if text.button else [body],
             },
         )
     )
+
+
+def _button(text: TemplateText) -> dict[str, Any]:
+    url = f"{text.url}{{{{1}}}}"
+    return {"type": "URL", "text": text.button, "url": url, "example": [f"{text.url}{text.example_path}"]}
 
 
 def _path(settings: Settings) -> str:

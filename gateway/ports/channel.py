@@ -59,6 +59,8 @@ class Charge:
 class Template:
     """A text that the vendor keeps and has approved: its `name`, what stands in its places, and the end of its button's URL.
 
+    `url_path` is None when it has no button.
+
     The vendor keeps one text for each `name` and `language`; see `TemplateText`.
     """
 
@@ -70,18 +72,19 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class TemplateText:
-    """What a vendor is asked to keep: `body` with its places `{{1}}`, `{{2}}` ..., an example for each, and one URL button.
+    """What a vendor is asked to keep: `body` with its places `{{1}}`, `{{2}}` ..., an example for each, and one URL button or none.
 
-    The button opens `url` with a `Template.url_path` behind it. A text never changes under its name: another text has another.
+    The button opens `url` with a `Template.url_path` behind it; without one `button` is empty, and so are both.
+    A text never changes under its name: another text has another.
     """
 
     name: str
     language: str
     body: str
     examples: Sequence[str]
-    button: str
-    url: str
-    example_path: str
+    button: str = ""
+    url: str = ""
+    example_path: str = ""
 
 
 class TemplateStatus(StrEnum):

@@ -6,9 +6,10 @@ from gateway.ports.gsm7 import septets, to_gsm7
 
 SEGMENT = 160  # septets of an SMS that is one part
 NAME_SEPTETS = 20  # a biller's name in an SMS; a longer one is cut
+LEAST_NAME = 12  # what is left of it where the rest of a text needs the room
 NUMBER_SEPTETS = 14  # an invoice number in an SMS; of a longer one the end is kept
 
-__all__ = ["NAME_SEPTETS", "NUMBER_SEPTETS", "SEGMENT", "septets", "shorten", "to_gsm7"]
+__all__ = ["LEAST_NAME", "NAME_SEPTETS", "NUMBER_SEPTETS", "SEGMENT", "septets", "shorten", "to_gsm7"]
 
 
 def shorten(text: str, limit: int, *, keep_end: bool = False) -> str:

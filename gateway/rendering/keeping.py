@@ -34,18 +34,20 @@ def placed(context: Context, value: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """One rendering. `url` and `path` are the two halves of the button's address."""
+    """One rendering. `url` and `path` are the two halves of the button's address; where links are not sent there is no button."""
 
     body: str
     values: Sequence[str]
-    button: str
-    url: str
-    path: str
+    button: str = ""
+    url: str = ""
+    path: str = ""
 
     @classmethod
     def of(cls, source: Source, given: Mapping[str, Any], button: str, address: str) -> Kept:
         places: list[str] = []
         body = source.render({**given, "places": places}).strip()
+        if not button:
+            return cls(body, tuple(places))
         url, slash, path = address.rpartition("/")
         return cls(body, tuple(places), button, url + slash, path)
 
@@ -65,7 +67,7 @@ class Kept:
 
     def sent(self, kind: str, language: str) -> Template:
         """What a message says of it."""
-        return Template(self.name(kind), self.values, self.path, language)
+        return Template(self.name(kind), self.values, self.path if self.button else None, language)
 
 
 def kept_faults(text: TemplateText) -> list[str]:

@@ -14,8 +14,8 @@ from gateway.rendering.answer_samples import NAMES, longest_answers
 from gateway.rendering.gsm7 import SEGMENT, septets
 from gateway.rendering.keeping import kept_faults
 from gateway.rendering.renderer import KEPT_KINDS, KINDS, Renderer
-from gateway.rendering.samples import about_invoice, longest_messages, sample_message, sample_page
-from gateway.rendering.values import PAGES, MessageContext, Reply
+from gateway.rendering.samples import about_invoice, link_free, longest_messages, sample_message, sample_page
+from gateway.rendering.values import PAGES, AboutInvoice, MessageContext
 
 CHANNELS = ("email", "sms", "telegram", "whatsapp")
 KEPT = frozenset({"whatsapp"})  # there a vendor keeps and approves the text of what nobody asked for
@@ -72,18 +72,28 @@ def _message_faults(renderer: Renderer, locale: str, biller: str) -> Iterator[st
 
 def _kept_faults(renderer: Renderer, locale: str, biller: str) -> Iterator[str]:
     for kind in KEPT_KINDS:
-        # another name, link and number of decimals, and whatever a context may lack: the text must stay the same
-        everyday = about_invoice(kind)
-        longest = [each for each in longest_messages(kind) if not isinstance(each, Reply) and not each.link_free]
-        contexts = [replace(each, pay_url=everyday.pay_url) for each in longest]
-        try:
-            kept = [renderer.kept(kind, each, locale, biller=biller) for each in (everyday, *contexts)]
-        except (TemplateError, TypeError, ValueError, KeyError) as error:
-            yield f"{kind}/template.txt: {error}"
-            continue
-        yield from (f"{kind}/template.txt: {fault}" for fault in kept_faults(kept[0]))
-        if len({each.name for each in kept}) > 1:
-            yield f"{kind}/template.txt: says more than its places do: what differs from message to message goes through |place"
+        linked = about_invoice(kind)
+        found = [
+            fault
+            for everyday in (linked, link_free(linked))
+            for fault in _faults_of(renderer, kind, everyday, locale, biller)
+        ]
+        yield from (f"{kind}/template.txt: {fault}" for fault in dict.fromkeys(found))
+
+
+def _faults_of(renderer: Renderer, kind: str, everyday: AboutInvoice, locale: str, biller: str) -> Iterator[str]:
+    """What is wrong with the text that is sent with links, or without them, as `everyday` is."""
+    # another name, link and number of decimals, and whatever a context may lack: the text must stay the same
+    longest = [each for each in longest_messages(kind) if each.link_free is everyday.link_free]
+    contexts = [replace(each, pay_url=everyday.pay_url) for each in longest]
+    try:
+        kept = [renderer.kept(kind, each, locale, biller=biller) for each in (everyday, *contexts)]
+    except (TemplateError, TypeError, ValueError, KeyError) as error:
+        yield str(error)
+        return
+    yield from kept_faults(kept[0])
+    if len({each.name for each in kept}) > 1:
+        yield "says more than its places do: what differs from message to message goes through |place"
 
 
 def _answer_faults(renderer: Renderer, locale: str, biller: str) -> Iterator[str]:

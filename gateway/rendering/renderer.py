@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from babel import Locale
+from jinja2 import Template
 from markupsafe import Markup
 
 from gateway.domain.chat import Answer, Grammars
@@ -27,7 +28,7 @@ from gateway.rendering.colours import Palette, palette
 from gateway.rendering.compiling import PARTS, Compiler, Voice
 from gateway.rendering.elements import icon_png, icon_svg, pay_button_snippet, status_icon_snippet
 from gateway.rendering.faults import BadTemplates
-from gateway.rendering.gsm7 import NAME_SEPTETS, NUMBER_SEPTETS, shorten, to_gsm7
+from gateway.rendering.gsm7 import LEAST_NAME, NAME_SEPTETS, NUMBER_SEPTETS, SEGMENT, septets, shorten, to_gsm7
 from gateway.rendering.keeping import Kept
 from gateway.rendering.markup import invoice_markup
 from gateway.rendering.policy import HTTPS, brand_style, content_security_policy
@@ -111,7 +112,7 @@ class Renderer:
         voice = self._voice(biller, locale)
         if template and not isinstance(context, Reply):
             kept = self._kept(voice, kind, context)
-            buttons = (Button(kept.button, url=context.pay_url),)
+            buttons = (Button(kept.button, url=context.pay_url),) if kept.button else ()
             return Rendered("", "", kept.text, buttons, kept.sent(kind, voice.language))
         values = self._read[type(context)](context)
         values["channel"] = channel
@@ -127,10 +128,10 @@ class Renderer:
         values["sms_name"] = shorten(to_gsm7(context.brand.name), NAME_SEPTETS) if latin else context.brand.name
         if "number" in values:
             values["sms_number"] = shorten(to_gsm7(values["number"]), NUMBER_SEPTETS, keep_end=True)
-        text = _BLANK.sub("\n\n", voice.templates[f"{kind}/short.txt"].render(values)).strip()
+        short = voice.templates[f"{kind}/short.txt"]
         if channel == "sms":
-            text = text if isinstance(context, Reply) else " ".join(text.split())
-            return Rendered("", "", to_gsm7(text) if latin else text)
+            return Rendered("", "", _sms(short, values, latin=latin, one_line=not isinstance(context, Reply)))
+        text = _BLANK.sub("\n\n", short.render(values)).strip()
         return Rendered("", "", text, self._buttons(voice, context))
 
     def answer(
@@ -146,7 +147,8 @@ class Renderer:
     def kept(self, kind: str, example: AboutInvoice, locale: str, *, biller: str | None = None) -> TemplateText:
         """The text of `kind` that a vendor is to keep, with the values and the link of `example` as its examples.
 
-        The same for every context whose link has the same beginning. Raises TypeError as `render` does.
+        The same for every context whose link has the same beginning; another one, with no button, for those without links.
+        Raises TypeError as `render` does.
         """
         if type(example) is not MESSAGES.get(kind):
             raise TypeError(f"{kind} is not rendered from {type(example).__name__}")
@@ -154,7 +156,7 @@ class Renderer:
         return self._kept(voice, kind, example).kept(kind, voice.language)
 
     def _kept(self, voice: Voice, kind: str, context: AboutInvoice) -> Kept:
-        button = voice.label(kind, "open", default=voice.label("invoice", "open")) % ()
+        button = "" if context.link_free else voice.label(kind, "open", default=voice.label("invoice", "open")) % ()
         return Kept.of(
             voice.templates[f"{kind}/template.txt"], self._read[type(context)](context), button, context.pay_url
         )
@@ -239,7 +241,7 @@ class Renderer:
         return tuple(buttons)
 
     def _reminder_buttons(self, voice: Voice, context: Reminder) -> tuple[Button, ...]:
-        """One for each of the first debts, and one to put them off."""
+        """One for each of the first debts where links are sent, and one to put them off."""
         pay, number = voice.label("pay", "button"), voice.label("pay_number", "button")
         several = len(context.debts) > 1
         buttons = [
@@ -247,7 +249,7 @@ class Renderer:
                 number % {"number": debt.number} if several else pay % {"amount": voice.formats.money(debt.amount)},
                 url=debt.pay_url,
             )
-            for debt in context.debts[:MOST_PAY_BUTTONS]
+            for debt in ([] if context.link_free else context.debts[:MOST_PAY_BUTTONS])
         ]
         if context.later:
             buttons.append(Button(voice.label("later", "button") % (), data=context.later))
@@ -264,6 +266,19 @@ def _to_pay(context: MessageContext) -> Money | None:
             return context.outstanding if context.outstanding.minor > 0 else None
         case Reminder() | Reply():
             return None
+
+
+def _sms(short: Template, values: dict[str, Any], *, latin: bool, one_line: bool) -> str:
+    """The text; one a little longer than a segment takes the room from the biller's name, which is read elsewhere too."""
+    text = short.render(values).strip()
+    text = " ".join(text.split()) if one_line else _BLANK.sub("\n\n", text)
+    if not latin:
+        return text
+    text, name = to_gsm7(text), values["sms_name"]
+    room = septets(name) - max(0, septets(text) - SEGMENT)
+    if LEAST_NAME <= room < septets(name):
+        return _sms(short, values | {"sms_name": shorten(name, room)}, latin=True, one_line=one_line)
+    return text
 
 
 def _names(voices: Mapping[str, Voice]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from itertools import product
+from typing import Any
 
 from gateway.domain.invoices import IconState
 from gateway.ports.values import MAX_MINOR, Money
@@ -121,20 +122,22 @@ def about_invoice(kind: str) -> AboutInvoice:
     return message
 
 
-def link_free(message: MessageContext, *, site: str = "acme.example", reference: str = "RF54 1234") -> MessageContext:
+def link_free(message: AboutInvoice, *, site: str = "acme.example", reference: str = "RF54 1234") -> AboutInvoice:
     """The same message on a channel where links are not sent."""
-    if isinstance(message, Reply | Reminder):
-        return message
-    free = replace(
-        message, pay_url="", link_free=True, pay_code="7K3QM-2PXWD", pay_site=site, payment_reference=reference
-    )
-    if isinstance(free, PaymentFailed):
-        return free
-    free = replace(free, document_url=None)
-    return replace(free, qr_url=None, chats=()) if isinstance(free, InvoiceIssued) else free
+    said: dict[str, Any] = {"pay_url": "", "pay_code": "7K3QM-2PXWD", "payment_reference": reference}
+    free = replace(message, link_free=True, pay_site=site, **said)
+    match free:
+        case InvoiceIssued():
+            return replace(free, document_url=None, qr_url=None, chats=())
+        case PaymentReceived():
+            return replace(free, document_url=None)
+        case Reminder():
+            return replace(free, debts=[replace(debt, **said) for debt in free.debts])
+        case PaymentFailed():
+            return free
 
 
-def longest_messages(kind: str) -> tuple[MessageContext, ...]:
+def longest_messages(kind: str) -> tuple[AboutInvoice, ...]:
     """The messages of `kind` that are longest as an SMS: name, number, date, link or what stands for it, and the greatest
     amount of each number of decimals.
     """
@@ -143,11 +146,11 @@ def longest_messages(kind: str) -> tuple[MessageContext, ...]:
     page = f"https://{'h' * 30}/p/{_TOKEN}"
     day = date(2026, 9, 30)
     amounts = [Money(MAX_MINOR, currency) for currency in ("RON", "EUR", "JPY", "KWD")]
-    if kind == "reminder":
-        return tuple(_longest_reminders(brand, number, amounts, day, page))
     nothing = [Money(0, amount.currency) for amount in amounts]
-    longest: list[MessageContext] = []
-    if kind == "invoice_issued":
+    longest: list[AboutInvoice] = []
+    if kind == "reminder":
+        longest += _longest_reminders(brand, number, amounts, day, page)
+    elif kind == "invoice_issued":
         longest += [InvoiceIssued(brand, number, amount, day, page, page) for amount in amounts]
     elif kind == "payment_failed":
         longest += [PaymentFailed(brand, number, amount, day, page, page) for amount in amounts]

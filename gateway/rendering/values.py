@@ -117,12 +117,14 @@ class PaymentFailed:
 
 @dataclass(frozen=True, slots=True)
 class Debt:
-    """One of the invoices of a reminder. `amount` is what is still owed."""
+    """One of the invoices of a reminder. `amount` is what is still owed; without links it has its own code and reference."""
 
     number: str
     amount: Money
     due_on: date
     pay_url: str
+    pay_code: str = ""
+    payment_reference: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +132,8 @@ class Reminder:
     """Something is still to be paid: `debts` in the order in which they are due, one at least.
 
     `tone` is friendly, firm or final, `when` before, today or after, as the first debt's due date is. `number`, `amount`,
-    `due_on` and `pay_url` are those of the first, `total` that of all, where they have one currency. `later` is what the button
-    "Remind me tomorrow" brings back, on a chat; empty: no button.
+    `due_on`, `pay_url`, `pay_code` and `payment_reference` are those of the first, `total` that of all, where they have one
+    currency. `later` is what the button "Remind me tomorrow" brings back, on a chat; empty: no button.
     """
 
     brand: Brand

@@ -68,8 +68,7 @@ def message(ctx: Context, biller: Biller, views: Sequence[View], delivery: Deliv
         return reminder(ctx, biller, views, delivery, unsubscribe_url)
     view = views[0]
     invoice = view.invoice
-    account = ctx.directory.channel(delivery.account_id)
-    free = account is not None and account.link_free
+    free = _link_free(ctx, delivery)
     page = ctx.pay_url(invoice.id, invoice.link_version)
     who: dict[str, Any] = {
         "brand": brand(ctx, biller),
@@ -119,6 +118,11 @@ def message(ctx: Context, biller: Biller, views: Sequence[View], delivery: Deliv
     )
 
 
+def _link_free(ctx: Context, delivery: Delivery) -> bool:
+    account = ctx.directory.channel(delivery.account_id)
+    return account is not None and account.link_free
+
+
 def without_links(ctx: Context, biller: Biller, invoice: Invoice, free: bool) -> dict[str, Any]:
     """How an invoice is paid by who is sent no link; empty words where links are sent."""
     return {
@@ -131,11 +135,9 @@ def without_links(ctx: Context, biller: Biller, invoice: Invoice, free: bool) ->
 
 def reminder(ctx: Context, biller: Biller, views: Sequence[View], delivery: Delivery, unsubscribe_url: str) -> Reminder:
     """The context of a reminder of these invoices, in the order in which they are due."""
-    debts = [
-        Debt(i.number, i.outstanding, i.due_on, ctx.pay_url(i.id, i.link_version))
-        for i in (view.invoice for view in views)
-    ]
-    first, payer = debts[0], views[0].payer
+    free = _link_free(ctx, delivery)
+    debts = [_debt(ctx, biller, view.invoice, free) for view in views]
+    first, payer, invoice = debts[0], views[0].payer, views[0].invoice
     today = ctx.clock.now().astimezone(ZoneInfo(payer.time_zone)).date()
     later = LATER_BUTTON.format(invoices=",".join(show(INVOICE, view.invoice.id) for view in views))
     total = sum((debt.amount for debt in debts[1:]), first.amount) if one_currency(debts) else None
@@ -148,11 +150,24 @@ def reminder(ctx: Context, biller: Biller, views: Sequence[View], delivery: Deli
         amount=first.amount,
         due_on=first.due_on,
         pay_url=first.pay_url,
-        icon_url=f"{first.pay_url}/icon.png",
+        icon_url=f"{ctx.pay_url(invoice.id, invoice.link_version)}/icon.png",
         total=total,
         payer_name=first_name(payer),
         later=later if len(later) <= LONGEST_DATA else "",
         unsubscribe_url=unsubscribe_url,
+        **without_links(ctx, biller, invoice, free),
+    )
+
+
+def _debt(ctx: Context, biller: Biller, invoice: Invoice, free: bool) -> Debt:
+    said = without_links(ctx, biller, invoice, free)
+    return Debt(
+        invoice.number,
+        invoice.outstanding,
+        invoice.due_on,
+        "" if free else ctx.pay_url(invoice.id, invoice.link_version),
+        pay_code=said["pay_code"],
+        payment_reference=said["payment_reference"],
     )
 
 

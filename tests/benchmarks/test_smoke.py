@@ -13,10 +13,15 @@ from benchmarks.rounds import Result, Sample, Spread, compare, percentile
 from benchmarks.sinks import Counted, http_sink
 
 pytestmark = pytest.mark.xdist_group("benchmarks")
+ALWAYS = {"intake", "page", "journey", "dates"}
 COMPARED = {"intake", "confirmation", "page", "email", "push", "drain", "dates"}
 
 
-@pytest.mark.parametrize("name", command.LEGS)
+# The journey goes the way of every leg; the others start the same product again, and are for `make soak`.
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(leg, marks=() if leg in ALWAYS else pytest.mark.soak) for leg in command.LEGS],
+)
 async def test_a_leg_counts_right(name: str) -> None:
     """A leg raises WrongAnswer when product, sinks and database do not agree on the number of operations."""
     result = await command.run(name, rounds=1, scale=0.004)

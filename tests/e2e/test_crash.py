@@ -52,7 +52,7 @@ async def test_killed_on_sqlite(rounds: int, seed: int, tmp_path: Path) -> None:
     print(counted)
 
 
-@rounds(2, seed=11)
+@rounds(1, seed=11)
 async def test_killed_on_postgres(rounds: int, seed: int, tmp_path: Path, postgres_url: str) -> None:
     """One process serves, two work; a worker is killed each round, and now and then the one that serves."""
     installation = Installation(tmp_path, postgres_url, program=("-m", "tests.harness.short_lease"))

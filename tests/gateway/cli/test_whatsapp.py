@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.demo.whatsapp import WhatsAppStandIn
-from gateway.rendering import KINDS
+from gateway.rendering import KEPT_KINDS
 from tests.gateway.cli.terminal import Done, Terminal
 
 BILLER = """
@@ -27,7 +27,7 @@ verify_token = {{ env = "TOKEN" }}
 api_url = "{url}"
 use_phone = true
 """
-TEXTS = {(kind, language) for kind in KINDS for language in ("en", "ro")}
+TEXTS = {(kind, language) for kind in KEPT_KINDS for language in ("en", "ro")}
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ async def test_messages_carry_code_site_and_reference(database: Database, clock:
             assert "acme.ro/plata" in sent.text
             assert not re.search(r"/p/[0-9A-Za-z]{18}", sent.text)
             assert not re.search(r"/p/[0-9A-Za-z]{18}(?!/icon.png)", sent.html)
-            assert sent.buttons == []
+            assert list(sent.buttons) == []
             written = re.search(r"RF[0-9 ]+", sent.text)
             assert written is not None
             assert invoice_id(written[0]) == view.invoice.id

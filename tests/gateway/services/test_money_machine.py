@@ -282,16 +282,24 @@ class Books(RuleBasedStateMachine):
         assert self.asked_though_settled == []
 
 
-EXAMPLES = {"sqlite": 40, "postgres": 12}
+EXAMPLES = {"sqlite": 25, "postgres": 6}
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.timeout(300)
-def test_money_under_any_interleaving(engine: str, request: pytest.FixtureRequest, databases: Databases) -> None:
+@pytest.mark.parametrize(
+    "times",
+    [
+        pytest.param(1, marks=pytest.mark.timeout(300)),
+        pytest.param(40, marks=[pytest.mark.soak, pytest.mark.timeout(1800)]),
+    ],
+)
+def test_money_under_any_interleaving(
+    engine: str, times: int, request: pytest.FixtureRequest, databases: Databases
+) -> None:
     if engine == "postgres":
         request.getfixturevalue("postgres")
     profile = settings(
-        max_examples=EXAMPLES[engine],
+        max_examples=EXAMPLES[engine] * times,
         stateful_step_count=18,
         derandomize=True,
         deadline=None,

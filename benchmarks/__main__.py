@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks import machine, report
-from benchmarks.legs import confirmation, dates, drain, email, growth, intake, journey, page, push, turnaround
+from benchmarks.legs import chat, confirmation, dates, drain, email, growth, intake, journey, page, push, turnaround
 from benchmarks.rounds import Plan, Result
 
 LEGS: dict[str, Callable[[Plan], Awaitable[Result]]] = {
@@ -29,6 +29,7 @@ LEGS: dict[str, Callable[[Plan], Awaitable[Result]]] = {
     "journey": journey.run,
     "growth": growth.run,
     "dates": dates.run,
+    "chat": chat.run,
 }
 
 

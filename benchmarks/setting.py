@@ -22,7 +22,14 @@ from gateway.vault import derive, parse_key
 MASTER = Secret("QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=")
 BANK_SECRET = "whsec_of_the_bank"
 PUSH_SECRET = "whsec_" + "c2VjcmV0" * 5
-_ENVIRONMENT = {"KEY": MASTER.reveal(), "BANK": BANK_SECRET, "PUSH": PUSH_SECRET}
+BOT_SECRET = "secret-of-the-bot"
+_ENVIRONMENT = {
+    "KEY": MASTER.reveal(),
+    "BANK": BANK_SECRET,
+    "PUSH": PUSH_SECRET,
+    "BOT": "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw",
+    "BOT_SECRET": BOT_SECRET,
+}
 PUBLIC_URL = "http://127.0.0.1:8080"
 BANK_ACCOUNT = "acme.bank"
 NOBODY = "http://127.0.0.1:9"
@@ -41,8 +48,16 @@ def config(folder: Path) -> Config:
     return read_section(Config, values, Place(folder.absolute(), _ENVIRONMENT), "")
 
 
-def biller(*, smtp_port: int = 9, bank_url: str = NOBODY, push: Sequence[dict[str, Any]] = ()) -> BillerConfig:
-    """A biller that sends by email, is paid through the sandbox bank, and has these push endpoints."""
+def biller(
+    *, smtp_port: int = 9, bank_url: str = NOBODY, bot_api_url: str = "", push: Sequence[dict[str, Any]] = ()
+) -> BillerConfig:
+    """A biller that sends by email, is paid through the sandbox bank, and has these push endpoints; with `bot_api_url` a bot too."""
+    bot = {
+        "bot_token": {"env": "BOT"},
+        "webhook_secret": {"env": "BOT_SECRET"},
+        "bot_username": "acme_bot",
+        "api_url": bot_api_url,
+    }
     values = {
         "biller": {"slug": "acme", "legal_name": "Acme Energie SRL", "display_name": "Acme Energie"},
         "delivery": {"channels": [{"channel": "email"}], "receipt": False},
@@ -53,7 +68,8 @@ def biller(*, smtp_port: int = 9, bank_url: str = NOBODY, push: Sequence[dict[st
                 "security": "none",
                 "from_address": "facturi@acme.example",
                 "connections": 10,
-            }
+            },
+            **({"telegram": bot} if bot_api_url else {}),
         },
         "providers": {
             "bank": {
@@ -97,13 +113,14 @@ def invoice(number: str, *, deliver: bool = True) -> dict[str, Any]:
     } | ({} if deliver else {"deliver": []})
 
 
-def posts(key: str, name: str, number: int, *, deliver: bool = True) -> Iterator[bytes]:
-    """`number` requests that post an invoice each, made before they are needed."""
+def posts(key: str, name: str, number: int, *, deliver: bool = True, telegram: Sequence[str] = ()) -> Iterator[bytes]:
+    """`number` requests that post an invoice each, made before they are needed; `telegram` are their payers' chats."""
     headers = f"Authorization: Bearer {key}\r\n"
-    made = [
-        http_load.post("/v1/invoices", json.dumps(invoice(f"{name}-{n}", deliver=deliver)).encode(), headers)
-        for n in range(number)
-    ]
+    made = []
+    for n in range(number):
+        body = invoice(f"{name}-{n}", deliver=deliver)
+        body["payer"] |= {"telegram": telegram[n]} if telegram else {}
+        made.append(http_load.post("/v1/invoices", json.dumps(body).encode(), headers))
     return iter(made)
 
 

@@ -105,18 +105,15 @@ async def of_conversation(
 async def of_payer(
     ctx: Context, biller: Biller, reference: str, *, before: datetime | None = None, limit: int = 50
 ) -> list[Said]:
-    """All that was said to and by a payer, on every channel, newest first. Raises NotFound."""
+    """All that was said to and by a payer, on every channel, newest first; nothing for one that is not known."""
 
-    def body(conn: sa.Connection) -> list[Said] | None:
+    def body(conn: sa.Connection) -> list[Said]:
         payer = invoices.payer_called(conn, biller.id, reference)
         if payer is None:
-            return None
+            return []
         return conversations.transcript(conn, biller.id, payer_id=payer.id, before=before, limit=limit)
 
-    found = await ctx.db.read(body)
-    if found is None:
-        raise NotFound("there is no such payer")
-    return found
+    return await ctx.db.read(body)
 
 
 async def say(

@@ -15,18 +15,29 @@ import pytest
 from channels.email import EmailChannel
 from channels.sms import SmsChannel
 from channels.telegram import TelegramChannel
-from gateway.ports.channel import ChannelEvent, DeliveryStatus, DeliveryUpdate, InboundMessage, Message, SendResult
+from channels.whatsapp import WhatsAppChannel
+from gateway.ports.channel import (
+    ChannelEvent,
+    DeliveryStatus,
+    DeliveryUpdate,
+    InboundMessage,
+    Message,
+    SendResult,
+    TemplateStanding,
+    TemplateText,
+)
 from gateway.ports.errors import AdapterError, InvalidSignature, MalformedWebhook, OutcomeUnknown, Rejected, RetryLater
 from gateway.ports.values import WebhookRequest
 from gateway.testing.biting import cases
 from gateway.testing.channel import ChannelContract
 from gateway.testing.channel_steps import TEXT
-from tests.channels import email_bench, sms_bench, telegram_bench
+from tests.channels import email_bench, sms_bench, telegram_bench, whatsapp_bench
 
 BENCHES: dict[type[Any], Callable[[], AbstractAsyncContextManager[Any]]] = {
     SmsChannel: sms_bench.open_bench,
     EmailChannel: email_bench.open_bench,
     TelegramChannel: telegram_bench.open_bench,
+    WhatsAppChannel: whatsapp_bench.open_bench,
 }
 
 
@@ -127,6 +138,13 @@ class SwallowsRefusals(SmsChannel):
             return await super().send(message)
         except Rejected:
             return SendResult("SM1")
+
+
+class KeepsNoTextWithoutALink(WhatsAppChannel):
+    async def register_template(self, text: TemplateText) -> TemplateStanding:
+        if not text.button:
+            raise Rejected("100")
+        return await super().register_template(text)
 
 
 class EditsNothing(TelegramChannel):
@@ -240,6 +258,7 @@ BITES = {
     "test_refused_message_does_not_silence_the_address": AlwaysSilences,
     "test_nonsense_address_is_refused": SwallowsRefusals,
     "test_edit_replaces_the_text": EditsNothing,
+    "test_kept_texts_are_sent_as_the_payer_reads_them": KeepsNoTextWithoutALink,
     "test_edit_to_the_same_is_done": EqualIsAnError,
     "test_edit_of_what_is_not_there_is_refused": EditsNothing,
     "test_reply_says_who_wrote_what": WrongAddress,

@@ -41,6 +41,11 @@ class SmsChannel(TwilioChannel):
         super().__init__(settings, http)
         self._settings = settings
 
+    @property
+    def one_way(self) -> bool:
+        """A sender that is a name takes no answers; numbers, short ones too, and Messaging Services do."""
+        return any(letter.isalpha() for letter in self._settings.from_number or "")
+
     async def send(self, message: Message) -> SendResult:
         """Returns Twilio's SID and the number of segments. Buttons are not sent: the text holds the link."""
         text = self._text(message)
@@ -78,6 +83,7 @@ CHANNEL = ChannelPlugin(
     limits=LIMITS,
     finds_sent=True,
     replies=True,
+    one_way=True,
     receipts=True,
     acknowledge=(b"<Response/>", "text/xml"),
 )

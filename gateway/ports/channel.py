@@ -252,6 +252,13 @@ class TakesMail(Protocol):
         ...
 
 
+class MayBeOneWay(Protocol):
+    @property
+    def one_way(self) -> bool:
+        """Whether nobody can answer what this account sends, as where the sender is a name and no number."""
+        ...
+
+
 class Closes(Protocol):
     async def aclose(self) -> None:
         """Lets go of connections. Calling it twice is fine."""
@@ -263,9 +270,9 @@ class ChannelPlugin(Generic[S]):
     """What an adapter file declares in its last line; `create` is checked against `settings` by mypy in that file.
 
     `settings` is a frozen dataclass: its secrets are encrypted at rest, `field(metadata={"doc": ...})` is the reference.
-    `edits`, `finds_sent`, `opens_chats`, `registers`, `challenges`, `templates`, `native_payments` and `takes_mail` declare that
-    the channel also fulfils `Edits`, `FindsSent`, `OpensChats`, `Registers`, `AnswersChallenge`, `KeepsTemplates`,
-    `NativePayments` and `TakesMail`. `webhook_bytes`: how long its webhooks are at most; 0: as any request.
+    `edits`, `finds_sent`, `opens_chats`, `registers`, `challenges`, `templates`, `native_payments`, `takes_mail` and `one_way`
+    declare that the channel also fulfils `Edits`, `FindsSent`, `OpensChats`, `Registers`, `AnswersChallenge`, `KeepsTemplates`,
+    `NativePayments`, `TakesMail` and `MayBeOneWay`. `webhook_bytes`: how long its webhooks are at most; 0: as any request.
     `acknowledge` is the body and content type of our 2xx answer to its webhooks.
     """
 
@@ -284,6 +291,7 @@ class ChannelPlugin(Generic[S]):
     challenges: bool = False
     templates: bool = False
     replies: bool = False  # payers can answer on it
+    one_way: bool = False  # but not on every account of it
     acknowledge: tuple[bytes, str] = (b"", "text/plain")
     receipts: bool = False  # the vendor reports delivery
     reads: bool = False  # the vendor reports reading

@@ -54,7 +54,8 @@ def take(
     payer_id = _payer_id(conversation, turn, payers)
     scene = Scene(ctx, account, conversation, payers, _about(account, conversation, payers), inbound.text, now)
     _keep(conn, scene, inbound, turn, payer_id)
-    changes: dict[str, Any] = {"state": _kept(turn.state), "last_in_at": now, "locale": situation.locale}
+    asked = turn.state if account.replies else State()  # a question that nobody is asked is not waited for
+    changes: dict[str, Any] = {"state": _kept(asked), "last_in_at": now, "locale": situation.locale}
     changes["full_until"] = full_until or conversation.full_until
     for action in turn.actions:
         changes |= chat_actions.carry_out(conn, scene, action)
@@ -168,6 +169,8 @@ def _answer(
     payer_id: int | None,
 ) -> None:
     ctx, account, conversation = scene.ctx, scene.account, scene.conversation
+    if not account.replies:
+        return  # what was heard all the same is done; an answer would invite another one, which could not be heard
     why = deliveries.suppressed(conn, conversation.biller_id, account.plugin.name, conversation.address)
     if why not in (None, deliveries.STOPPED):
         return

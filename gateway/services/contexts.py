@@ -123,6 +123,13 @@ def _link_free(ctx: Context, delivery: Delivery) -> bool:
     return account is not None and account.link_free
 
 
+def _later(ctx: Context, delivery: Delivery, views: Sequence[View]) -> str:
+    """What a button brings back that puts these invoices off; empty where it cannot be pressed or has no room."""
+    account = ctx.directory.channel(delivery.account_id)
+    later = LATER_BUTTON.format(invoices=",".join(show(INVOICE, view.invoice.id) for view in views))
+    return later if account is not None and account.replies and len(later) <= LONGEST_DATA else ""
+
+
 def without_links(ctx: Context, biller: Biller, invoice: Invoice, free: bool) -> dict[str, Any]:
     """How an invoice is paid by who is sent no link; empty words where links are sent."""
     return {
@@ -139,7 +146,6 @@ def reminder(ctx: Context, biller: Biller, views: Sequence[View], delivery: Deli
     debts = [_debt(ctx, biller, view.invoice, free) for view in views]
     first, payer, invoice = debts[0], views[0].payer, views[0].invoice
     today = ctx.clock.now().astimezone(ZoneInfo(payer.time_zone)).date()
-    later = LATER_BUTTON.format(invoices=",".join(show(INVOICE, view.invoice.id) for view in views))
     total = sum((debt.amount for debt in debts[1:]), first.amount) if one_currency(debts) else None
     return Reminder(
         brand(ctx, biller),
@@ -153,7 +159,7 @@ def reminder(ctx: Context, biller: Biller, views: Sequence[View], delivery: Deli
         icon_url=f"{ctx.pay_url(invoice.id, invoice.link_version)}/icon.png",
         total=total,
         payer_name=first_name(payer),
-        later=later if len(later) <= LONGEST_DATA else "",
+        later=_later(ctx, delivery, views),
         unsubscribe_url=unsubscribe_url,
         **without_links(ctx, biller, invoice, free),
     )

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import structlog
@@ -19,7 +19,7 @@ import structlog
 from gateway.config.biller import Biller as BillerSettings
 from gateway.config.shapes import Place, read_section
 from gateway.domain.reminders import Policy
-from gateway.ports.channel import Channel, ChannelPlugin
+from gateway.ports.channel import Channel, ChannelPlugin, MayBeOneWay
 from gateway.ports.http import HttpClient
 from gateway.ports.provider import Provider, ProviderPlugin
 from gateway.ports.values import Secret
@@ -73,6 +73,11 @@ class ChannelAccount:
     def link_free(self) -> bool:
         """Whether its messages carry no link, but pay code, site and bank reference."""
         return bool(self.row.options.get("link_free"))
+
+    @property
+    def replies(self) -> bool:
+        """Whether payers can answer what it sends; what it sends invites an answer only then."""
+        return self.plugin.replies and not (self.plugin.one_way and cast(MayBeOneWay, self.make()).one_way)
 
     @property
     def use_phone(self) -> bool:

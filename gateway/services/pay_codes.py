@@ -20,7 +20,7 @@ from gateway.ports.values import Money
 from gateway.services.context import Context
 from gateway.services.directory import Biller
 from gateway.signing import TOKEN_WIDTH
-from gateway.store import deliveries, invoices, throttles
+from gateway.store import deliveries, invoices, reminders, throttles
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,8 @@ def _found(conn: sa.Connection, ctx: Context, biller: Biller, payer_ids: Collect
             continue
         if token is not None and not ctx.links.proves(token, invoice.id, invoice.link_version):
             continue
-        sent = [one.sent_at for one in deliveries.of_invoice(conn, invoice.id) if one.payer_id == invoice.payer_id]
+        alone = [one.sent_at for one in deliveries.of_invoice(conn, invoice.id) if one.payer_id == invoice.payer_id]
+        sent = [*alone, *reminders.sent_with_others(conn, invoice.payer_id, invoice.id)]
         at = max((sent_at for sent_at in sent if sent_at is not None), default=None)
         return Found(text, ours=True, invoice_id=invoice.id, number=invoice.number, sent_at=at)
     return Found(text, ours=False)

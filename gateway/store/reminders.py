@@ -50,6 +50,14 @@ _UNDER_WAY = Statement(
         delivery.c.state.in_((DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.UNKNOWN)),
     )
 )
+_ABOUT_SEVERAL = Statement(
+    sa.select(delivery.c.about, delivery.c.sent_at).where(
+        by(delivery.c.payer_id, "payer_id"),
+        delivery.c.kind == MessageKind.REMINDER,
+        delivery.c.invoice_id.is_(None),
+        delivery.c.sent_at.is_not(None),
+    )
+)
 _OWING = Statement(
     sa.select(*INVOICE_COLUMNS)
     .where(by(invoice.c.payer_id, "payer_id"), invoice.c.status.in_(PAYABLE))
@@ -133,6 +141,13 @@ def others_carry(conn: sa.Connection, payer_id: int, but: int) -> dict[int, int]
     """The reminders that are in other messages on their way to the payer, each with its message."""
     rows = _UNDER_WAY.rows(conn, payer_id=payer_id)
     return {one: each for each, about in rows if each != but for one in (about or {}).get("reminders", ())}
+
+
+def sent_with_others(conn: sa.Connection, payer_id: int, invoice_id: int) -> list[datetime]:
+    """When the payer was sent messages about several invoices, this one among them."""
+    ids = {one.id for one in of_invoice(conn, invoice_id) if one.state is ReminderState.SENT}
+    rows = _ABOUT_SEVERAL.rows(conn, payer_id=payer_id) if ids else ()
+    return [sent_at for about, sent_at in rows if not ids.isdisjoint((about or {}).get("reminders", ()))]
 
 
 def owing(conn: sa.Connection, payer_id: int) -> list[Invoice]:

@@ -13,10 +13,22 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.ports.channel import DeliveryStatus, DeliveryUpdate, InboundMessage
+from gateway.ports.channel import DeliveryStatus, DeliveryUpdate, InboundMessage, TemplateStatus
 from gateway.ports.errors import InvalidSignature, MalformedWebhook, OutcomeUnknown, Rejected, RetryLater
 from gateway.testing.channel_bench import ChannelBench, Fault, Key
-from gateway.testing.channel_steps import PATIENCE_S, REAL, TEXT, a_message, genuine, parsed, sent
+from gateway.testing.channel_steps import (
+    KEPT,
+    KEPT_LINKED,
+    PATIENCE_S,
+    READ,
+    REAL,
+    TEXT,
+    a_message,
+    genuine,
+    parsed,
+    sent,
+    sent_kept,
+)
 from gateway.testing.provider_steps import error_text, everything_logged, only_if, or_skip, where_supported
 
 
@@ -168,6 +180,15 @@ class ChannelContract:
         for external_id in (gone, "", "nonsense", "1:x"):
             with pytest.raises(Rejected):
                 await bench.channel().edit(external_id, a_message(bench, text="Achitat"))
+
+    async def test_kept_texts_are_sent_as_the_payer_reads_them(self, bench: ChannelBench) -> None:
+        only_if(bench.plugin.templates, "the vendor keeps no texts")
+        await sent_kept(bench, KEPT, None)
+        await sent_kept(bench, KEPT_LINKED, "xyz")
+        found = await bench.channel().templates([KEPT, KEPT_LINKED, replace(KEPT, name="kept_3")])
+
+        assert list(bench.taken()) == [READ, READ]
+        assert [how.status is TemplateStatus.MISSING for how in found] == [False, False, True]
 
     # --- webhooks -----------------------------------------------------------------------------------------------------
 

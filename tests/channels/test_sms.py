@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
-from channels.sms import CHANNEL, Settings
+from channels.sms import CHANNEL, Settings, SmsChannel
 from channels.sms.signature import signature
 from gateway.ports.channel import DeliveryStatus, DeliveryUpdate, InboundMessage, Message
 from gateway.ports.errors import InvalidSignature, MalformedWebhook, OutcomeUnknown, Rejected, RetryLater
@@ -238,3 +239,19 @@ def test_settings_name_what_is_wrong(changes: dict[str, Any], named: str) -> Non
     values: dict[str, Any] = {"account_sid": "AC1", "auth_token": Secret("x"), "from_number": "+40312345678", **changes}
     with pytest.raises(ValueError, match=named):
         Settings(**values)
+
+
+@pytest.mark.parametrize(
+    ("sender", "one_way"),
+    [
+        ({"from_number": "ACME"}, True),
+        ({"from_number": "Apa 24"}, True),
+        ({"from_number": "+40312345678"}, False),
+        ({"from_number": "1234"}, False),
+        ({"from_number": None, "messaging_service_sid": "MG1"}, False),
+    ],
+)
+def test_a_sender_that_is_a_name_cannot_be_answered(sender: dict[str, str | None], one_way: bool) -> None:
+    channel = SmsChannel(replace(SETTINGS, **sender), None)  # type: ignore[arg-type]
+
+    assert (CHANNEL.replies, CHANNEL.one_way, channel.one_way) == (True, True, one_way)

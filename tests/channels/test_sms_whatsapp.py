@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from channels.sms.whatsapp import CHANNEL, Settings
-from gateway.ports.channel import Button, DeliveryStatus, DeliveryUpdate, InboundMessage, TemplateStatus
+from gateway.ports.channel import Button, DeliveryStatus, DeliveryUpdate, InboundMessage, Template, TemplateStatus
 from gateway.ports.errors import Rejected, RetryLater
 from gateway.ports.http import HttpResponse
 from gateway.ports.values import Secret, WebhookRequest
@@ -21,7 +21,7 @@ from gateway.registry import Registry
 from gateway.testing.channel_steps import TEXT, a_message, parsed, sent
 from tests.channels.sms_whatsapp_bench import SmsWhatsAppBench, open_bench
 from tests.channels.test_sms import Answers
-from tests.channels.test_whatsapp import LATER, PAY, READ, TEMPLATE, TEXT_KEPT
+from tests.channels.test_whatsapp import LATER, PAY, READ, TEMPLATE, TEXT_FREE, TEXT_KEPT
 
 NAME = f"achit_{TEXT_KEPT.name}"
 
@@ -107,6 +107,18 @@ class TestWindow:
         assert bench.taken() == [READ]
         assert bench.twilio.buttons[result.external_id] == [("Vezi și plătește", "https://pay.example.ro/p/xyz")]
         assert await bench.channel().find_sent(message, bench.now()) == result
+
+    async def test_a_text_without_a_link_has_no_button(self, bench: SmsWhatsAppBench) -> None:
+        assert (await bench.channel().register_template(TEXT_FREE)).status is TemplateStatus.APPROVED
+        bench.clock.advance(timedelta(hours=24))
+        template = Template(TEXT_FREE.name, TEMPLATE.values, None, "ro")
+        result = await bench.channel().send(a_message(bench, text=READ, template=template, in_window=False))
+
+        (content,) = bench.twilio.contents.values()
+        assert (content.kind, content.actions, sorted(content.variables)) == ("twilio/text", [], ["1", "2", "3"])
+        assert json.loads(bench.twilio.requests[0]["ContentVariables"]) == {"1": "FF-7", "2": "Acme", "3": "9,00 lei"}
+        assert bench.taken() == [READ]
+        assert bench.twilio.buttons[result.external_id] == []
 
     async def test_what_is_approved_is_asked_for_once(self, bench: SmsWhatsAppBench) -> None:
         await kept(bench)

@@ -38,6 +38,7 @@ TEXT_KEPT = TemplateText(
     "https://pay.example.ro/p/",
     "abc",
 )
+TEXT_FREE = replace(TEXT_KEPT, name="invoice_issued_4e5f6a7b", button="", url="", example_path="")
 TEMPLATE = Template(TEXT_KEPT.name, ("FF-7", "Acme", "9,00 lei"), "xyz", "ro")
 READ = "Factura FF-7 de la Acme este de 9,00 lei. Mulțumim!"
 
@@ -76,6 +77,18 @@ class TestWindow:
         assert [(each.text, each.url) for each in message.buttons] == [
             ("Vezi și plătește", "https://pay.example.ro/p/xyz")
         ]
+
+    async def test_a_text_without_a_link_has_no_button(self, bench: WhatsAppBench) -> None:
+        await bench.channel().register_template(TEXT_FREE)
+        bench.clock.advance(timedelta(hours=24))
+        template = Template(TEXT_FREE.name, TEMPLATE.values, None, "ro")
+        await bench.channel().send(a_message(bench, template=template, in_window=False))
+
+        registered, sent_one = (call.body for call in bench.meta.calls)
+        assert [part["type"] for part in registered["components"]] == ["BODY"]
+        assert [part["type"] for part in sent_one["template"]["components"]] == ["body"]
+        (message,) = bench.meta.messages
+        assert (message.text, message.buttons) == (READ, ())
 
     async def test_outside_it_without_a_template_nothing_leaves(self, bench: WhatsAppBench) -> None:
         with pytest.raises(Rejected) as refusal:

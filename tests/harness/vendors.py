@@ -230,7 +230,11 @@ class SimChannel:
 
     def plugin(self, name: str, address: str, **more: Any) -> ChannelPlugin[Settings]:
         return ChannelPlugin(
-            name, Settings, lambda settings, http: _Channel(self, settings), address, **({"limits": FAST} | more)
+            name,
+            Settings,
+            lambda settings, http: _Channel(self, settings),
+            address,
+            **({"limits": FAST, "replies": True} | more),
         )
 
     def receipt(self, external_id: str, status: DeliveryStatus, *, event_id: str = "", **more: Any) -> WebhookRequest:
@@ -250,6 +254,8 @@ class SimChannel:
 
 
 class _Channel:
+    one_way = True  # where the plugin says that there are such accounts
+
     def __init__(self, vendor: SimChannel, settings: Settings) -> None:
         self._vendor = vendor
         self._settings = settings

@@ -105,6 +105,10 @@ def brand(name: str) -> object:
         ("Invoice {{ number|place }}.", "begins or ends with a place"),
         ("Invoice {{ number|place }} {{ amount|money|place }} is due.", "two places with nothing between"),
         ("An invoice is due.", "has no place"),
+        (
+            "{% if link_free %}{{ pay_code|place }} pays it.{% else %}Invoice {{ number|place }} is due.{% endif %}",
+            "begins or ends with a place",
+        ),
         ("x" * 1024 + " {{ number|place }} is due.", "longer than 1024"),
         ("Invoice {{ number }} of {{ amount|money|place }} is due.", "says more than its places do"),
         ("Invoice {{ number|place }} of {{ nobody|place }} is due.", "'nobody' is undefined"),

@@ -14,7 +14,8 @@ from gateway.domain.chat.values import Found
 from gateway.domain.deliveries import Step
 from gateway.domain.invoices import Invoice
 from gateway.domain.paycodes import ALPHABET, written
-from gateway.services import pay_codes
+from gateway.domain.reminders import Tone
+from gateway.services import pay_codes, wishes
 from gateway.services.directory import Biller
 from gateway.services.invoices import View
 from gateway.services.pay_codes import OF_BILLER, OF_CODE, OF_SENDER, token_in
@@ -213,6 +214,21 @@ class TestVerify:
             assert (found.ours, found.invoice_id, found.number, found.text) == (True, view.invoice.id, "F-1", text)
             assert found.sent_at is not None
             assert abs((found.sent_at - sent_at).total_seconds()) < 5
+
+    async def test_a_reminder_of_several_dates_each_that_it_names(self, sim: Sim) -> None:
+        views = [await sim.issue(reference="C-1", phone=PHONE) for _ in range(3)]
+        for view in views[:2]:
+            await wishes.add(sim.ctx, sim.biller, view.invoice.id, sim.clock.now(), [Step("sms", 0)], Tone.FRIENDLY)
+        await sim.drain()
+        sim.clock.advance(seconds=3600)
+        (message,) = sim.vendors.channels["sms"].sent
+        (url,) = re.findall(r"https://\S+", message.text)
+        found = await self.found(sim, views[0], url, *(code_of(sim, view) for view in views))
+        sent_at = found[0].sent_at
+        assert sent_at is not None
+        assert timedelta(minutes=59) < sim.clock.now() - sent_at < timedelta(minutes=61)
+        assert [one.invoice_id for one in found] == [1, 1, 2, 3]
+        assert [one.sent_at for one in found] == [sent_at, sent_at, sent_at, None]
 
     async def test_what_was_never_sent_has_no_time(self, sim: Sim) -> None:
         view = await sim.issue()

@@ -6,86 +6,32 @@ import asyncio
 import contextlib
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
 import pytest
 
 from gateway.demo.standin import Fault
-from gateway.demo.twilio_whatsapp import TwilioWhatsAppStandIn
-from gateway.demo.whatsapp import WhatsAppStandIn
 from gateway.domain.deliveries import DeliveryState, Step
 from gateway.ports.channel import DeliveryStatus, TemplateStatus
 from gateway.ports.errors import OutcomeUnknown
 from gateway.rendering import KEPT_KINDS
-from gateway.services import bindings, messaging, receipts, templates
+from gateway.services import bindings, messaging, receipts
 from gateway.store import deliveries, invoices, schema
 from gateway.store.database import Database
 from gateway.testing.clock import FakeClock
-from tests.harness.gateway import ENVIRONMENT, Sim, count, env, open_sim
-from tests.harness.world import PHONE, World, open_world
+from tests.harness.gateway import ENVIRONMENT, Sim, count, open_sim
+from tests.harness.two import META, TWILIO, Two, open_two
+from tests.harness.world import PHONE, World
 
 D = DeliveryState
-META, TWILIO = "whatsapp", "wa"
 AGAIN = "+40722999888"
-
-
-@dataclass(slots=True)
-class Two:
-    """A world whose biller has a number at each vendor; the second account writes to phone numbers too."""
-
-    world: World
-    meta: WhatsAppStandIn
-    twilio: TwilioWhatsAppStandIn
-
-    async def send(self, channel: str = META, **payer: Any) -> int:
-        """A new invoice whose message has gone out; its id."""
-        view = await self.world.issue(steps=[Step(channel, 600)], **({"whatsapp": PHONE} | payer))
-        await self.world.drain()
-        return view.invoice.id
-
-    async def sync(self, channel: str = META, *, dry_run: bool = False) -> list[templates.Kept]:
-        found = templates.accounts(self.world.ctx, self.world.biller, "whatsapp")
-        (account,) = (account for account in found if account.short == channel)
-        return await templates.sync(self.world.ctx, self.world.biller, account, dry_run=dry_run)
 
 
 @pytest.fixture
 async def two(database: Database, clock: FakeClock) -> AsyncIterator[Two]:
-    meta = WhatsAppStandIn(
-        token=ENVIRONMENT["BOT"], app_secret=ENVIRONMENT["BOT_SECRET"], receipts=False, retry_s=(), now=clock.now
-    )
-    twilio = TwilioWhatsAppStandIn(auth_token=ENVIRONMENT["TWILIO"], receipts=False, now=clock.now)
-    async with meta, twilio:
-        channels: dict[str, Any] = {
-            META: {
-                "phone_number_id": meta.phone_number_id,
-                "business_account_id": meta.business_account_id,
-                "phone_number": meta.number,
-                "access_token": env("BOT"),
-                "app_secret": env("BOT_SECRET"),
-                "verify_token": env("MAIL"),
-                "api_url": meta.api_url,
-                "timeout_s": 5.0,
-            },
-            TWILIO: {
-                "adapter": "sms.whatsapp",
-                "account_sid": twilio.account_sid,
-                "auth_token": env("TWILIO"),
-                "from_number": twilio.number,
-                "api_url": twilio.url,
-                "content_url": twilio.url,
-                "timeout_s": 5.0,
-                "use_phone": True,
-            },
-        }
-        plan = {"channels": [{"channel": META}], "receipt": True}
-        async with open_world(database, clock, biller={"channels": channels, "delivery": plan}) as world:
-            meta.verify_token = ENVIRONMENT["MAIL"]
-            assert await meta.subscribe(f"{world.url}/hooks/channels/acme.{META}") == 200
-            twilio.inbound_url = f"{world.url}/hooks/channels/acme.{TWILIO}"
-            yield Two(world, meta, twilio)
+    async with open_two(database, clock) as opened:
+        yield opened
 
 
 class TestTemplates:
@@ -112,6 +58,28 @@ class TestTemplates:
         await two.world.drain()
         received = two.meta.messages[-1].text if channel == META else two.twilio.messages[-1].body
         assert received.startswith("Plată primită: 125,40 lei pentru factura F-1")
+
+    @pytest.mark.parametrize("channel", [META, TWILIO])
+    async def test_without_links_no_text_has_a_button(self, database: Database, clock: FakeClock, channel: str) -> None:
+        async with open_two(database, clock, link_free=True) as two:
+            first = await two.sync(channel)
+            assert (len(first), {kept.text.button for kept in first}) == (2 * len(KEPT_KINDS), {""})
+            invoice_id = await two.send(channel)
+            assert await two.world.states(invoice_id) == [(channel, D.SENT)]
+            await two.world.off_platform(invoice_id, "125.40")
+            await two.world.drain()
+            if channel == META:
+                texts = [message.text for message in two.meta.messages]
+                assert [message.buttons for message in two.meta.messages] == [(), ()]
+            else:
+                texts = [message.body for message in two.twilio.messages]
+                assert [two.twilio.buttons[message.sid] for message in two.twilio.messages] == [[], []]
+            reference = re.compile(r"RF[0-9]{2}[0-9 ]*")
+            for text in texts:
+                for words in ("125,40", two.world.ctx.pay_codes.issue(invoice_id), "acme.ro"):
+                    assert words in text
+                assert reference.search(text)
+                assert "http" not in text
 
     @pytest.mark.parametrize(("channel", "code"), [(META, "132001"), (TWILIO, "template_missing")])
     async def test_before_the_sync_a_message_does_not_look_sent(self, two: Two, channel: str, code: str) -> None:

@@ -40,6 +40,7 @@ def public_application(ctx: Context, config: Config, metrics: Metrics) -> web.Ap
 
     app.cleanup_ctx.append(forget_keys)
     app.on_shutdown.append(end_streams)
+    app.on_response_prepare.append(_unnamed)
     return app
 
 
@@ -48,6 +49,11 @@ def operations_application(ctx: Context, metrics: Metrics) -> web.Application:
     app = web.Application(middlewares=[problems])
     app.add_routes(health.routes(ctx, metrics))
     return app
+
+
+async def _unnamed(_: web.Request, response: web.StreamResponse) -> None:
+    """Who asks is not told which versions of what answer."""
+    response.headers["Server"] = "achit"
 
 
 async def _forget(ctx: Context, authenticator: Authenticator) -> None:

@@ -44,6 +44,9 @@ BAD_REQUEST = Kind("bad-request", 400, "The request cannot be read", "Correct wh
 UNAUTHENTICATED = Kind(
     "unauthenticated", 401, "No valid API key", "Send `Authorization: Bearer <key>` with a key that is not revoked."
 )
+NOT_PROVEN = Kind(
+    "not-proven", 401, "The webhook is not proven", "Give the account the secret that the vendor signs or calls with."
+)
 MISSING_SCOPE = Kind(
     "missing-scope", 403, "The key may not do this", "Use a key that has the scope that `detail` names."
 )
@@ -84,13 +87,13 @@ UNAVAILABLE = Kind(
 KINDS: Mapping[str, Kind] = {
     kind.name: kind
     for kind in (
-        INVALID_JSON, INVALID_QUERY, INVALID_HEADER, BAD_REQUEST, UNAUTHENTICATED, MISSING_SCOPE, NOT_FOUND, METHOD_NOT_ALLOWED,
-        TOO_SLOW, DIFFERENT_REQUEST, WRONG_STATE, BODY_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, INVALID_BODY,
+        INVALID_JSON, INVALID_QUERY, INVALID_HEADER, BAD_REQUEST, UNAUTHENTICATED, NOT_PROVEN, MISSING_SCOPE, NOT_FOUND,
+        METHOD_NOT_ALLOWED, TOO_SLOW, DIFFERENT_REQUEST, WRONG_STATE, BODY_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, INVALID_BODY,
         RATE_LIMITED, INTERNAL, UNAVAILABLE,
     )
 }  # fmt: skip
 _OF_STATUS = {
-    400: BAD_REQUEST, 401: UNAUTHENTICATED, 403: MISSING_SCOPE, 404: NOT_FOUND, 405: METHOD_NOT_ALLOWED, 408: TOO_SLOW,
+    400: BAD_REQUEST, 401: NOT_PROVEN, 403: MISSING_SCOPE, 404: NOT_FOUND, 405: METHOD_NOT_ALLOWED, 408: TOO_SLOW,
     413: BODY_TOO_LARGE, 415: UNSUPPORTED_MEDIA_TYPE, 429: RATE_LIMITED, 503: UNAVAILABLE,
 }  # fmt: skip
 

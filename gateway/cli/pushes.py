@@ -63,7 +63,7 @@ def log(
         "created": at("created_at"),
         "last answer": _last_answer,
     }
-    show_table(rows, columns, empty="there is no such push")
+    show_table(rows, columns, empty="no such push was sent yet")
 
 
 def replay(

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 import pytest
 import pytest_asyncio
 import sqlalchemy as sa
@@ -77,7 +78,7 @@ async def test_without_a_proof_they_are_401(attacked: Attacked) -> None:
         for path, content, headers in forged:
             named = {"Content-Type": "application/octet-stream"} | headers
             try:
-                status, kind, _ = await attacked.call("POST", path, content, named)
+                status, kind, said = await attacked.call("POST", path, content, named)
             except UnicodeEncodeError:  # the client cannot write it; the wire can
                 head = f"POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {len(content)}\r\n"
                 said = await attacked.raw(
@@ -86,6 +87,7 @@ async def test_without_a_proof_they_are_401(attacked: Attacked) -> None:
                 assert said.startswith(b"HTTP/1.1 401 ")
                 continue
             assert (status, kind) == (401, "application/problem+json"), (path, headers)
+            assert orjson.loads(said)["type"] == "/problems/not-proven"
 
 
 async def test_a_replayed_one_is_answered_and_changes_nothing(attacked: Attacked) -> None:

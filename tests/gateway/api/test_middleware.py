@@ -81,3 +81,9 @@ async def test_a_stream_that_fails_says_so() -> None:
 
     with pytest.raises(ZeroDivisionError):
         await Streams().run(Open(), chunks())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("path", ["/docs", "/v1/invoices", "/p/nothing", "/nowhere"])
+async def test_no_answer_names_the_versions_behind_it(edge: Api, path: str) -> None:
+    answer = await edge.client.get(path)
+    assert answer.headers["Server"] == "achit"

@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 from typer.exceptions import Abort, Exit, TyperException
 
 from gateway import __version__
-from gateway.cli import invoices, keys, pushes, serving, setup, tasks, templates
+from gateway.cli import invoices, keys, pushes, reminders, serving, setup, tasks, templates
 
 
 class Commands(TyperGroup):
@@ -66,6 +66,7 @@ def application() -> typer.Typer:
     app.add_typer(keys.group(), name="key", rich_help_panel=set_up)
     app.add_typer(templates.group(), name="template", rich_help_panel=set_up)
     app.add_typer(invoices.group(), name="invoice", rich_help_panel="Bill")
+    app.add_typer(reminders.group(), name="reminders", rich_help_panel="Bill")
     look_after = "Look after"
     app.command(rich_help_panel=look_after)(setup.backup)
     app.command(rich_help_panel=look_after)(setup.restore)

@@ -163,8 +163,10 @@ def replan(conn: sa.Connection, biller: Biller, invoice: Invoice, payer: Payer, 
     if current is not None:
         if found is not None and found.rung.name == current.step and current.due_on == invoice.due_on:
             channels = [one.as_json() for one in found.rung.channels]
-            also = {"tone": found.rung.tone, "channels": channels}
+            due_at = found.at if current.state is R.PLANNED else current.due_at
+            also = {"tone": found.rung.tone, "channels": channels, "due_at": due_at}
             store.move(conn, current.id, WAITING, current.state, now, reason=current.reason, **also)
+            wake(conn, current.payer_id, due_at, now)
             refresh(conn, biller, invoice, payer, now)
             return
         revoke(conn, [current], why, now)

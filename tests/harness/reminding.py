@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from gateway.services import invoices
+from gateway.store import invoices as invoices_store
 from gateway.store import reminders as store
 from gateway.store.database import Database
 from gateway.testing.clock import FakeClock
 from tests.harness.gateway import Sim, open_sim
 
 ZONE = ZoneInfo("Europe/Bucharest")
+ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # where engines cannot differ
 WHO = {"reference": "C-1", "phone": "+40722123456", "email": "ana@example.ro", "telegram": "5"}
 STEPS = [
     {"at": "-3d", "channels": ["sms"]},
@@ -63,3 +67,12 @@ async def told(sim: Sim, invoice_id: int, kind: str) -> list[tuple[str, str]]:
 
 def sent(sim: Sim) -> dict[str, int]:
     return {name: len(vendor.sent) for name, vendor in sim.vendors.channels.items() if vendor.sent}
+
+
+async def says(sim: Sim, act: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+    """The first payer says something: `act(conn, biller, payer, ..., now)`."""
+    now = sim.clock.now()
+    body = lambda conn: act(conn, sim.biller, invoices_store.get_payer(conn, 1), *arguments, now, **named)  # noqa: E731
+    said = await sim.db.write(body)
+    await sim.drain()
+    return said

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import date
 from functools import partial
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
@@ -14,12 +16,12 @@ from gateway.domain.reminders import ReminderState
 from gateway.ports.channel import DeliveryStatus
 from gateway.ports.errors import Rejected, RetryLater
 from gateway.ports.provider import PaymentStatus
-from gateway.services import invoices
+from gateway.services import invoices, planning
 from gateway.store import reminders as store
 from gateway.store.database import Database
 from gateway.testing.clock import FakeClock
 from tests.harness.gateway import Sim, apply_biller, identity
-from tests.harness.reminding import READS, STEPS, WHO, ZONE, local, opens, rows, sent, told, until
+from tests.harness.reminding import ON_SQLITE, READS, STEPS, WHO, ZONE, local, opens, rows, sent, told, until
 
 R = ReminderState
 Open = Any  # opens a gateway with this `[reminders]` table
@@ -102,6 +104,7 @@ class TestGate:
         ]
 
 
+@ON_SQLITE
 class TestEscalation:
     CHAIN: ClassVar = [
         {
@@ -237,11 +240,11 @@ class TestChanges:
 
     async def test_a_worker_that_has_not_read_the_policy_leaves_it_to_the_next_second(self, sim: Sim) -> None:
         view = await sim.issue(**WHO)
-        old = sim.ctx.directory._billers.copy()
+        before = SimpleNamespace(biller=lambda biller_id, biller=sim.biller: biller)
+        stale = replace(sim.ctx, directory=before)  # type: ignore[arg-type]
         await self.apply(sim, steps=[{"at": "-2d", "channels": ["sms"]}])
-        new, sim.ctx.directory._billers = sim.ctx.directory._billers, old
-        await sim.worker.drain()
+        again_at = await planning.replan_all(stale, sim.biller.id)
+        assert again_at == sim.clock.now() + planning.NOT_READ_YET
         assert await rows(sim, view.invoice.id) == [("-3d", "planned", None)]
-        sim.ctx.directory._billers = new
-        await sim.pass_time(seconds=2)
+        await sim.drain()
         assert await rows(sim, view.invoice.id) == [("-3d", "revoked", "policy_changed"), ("-2d", "planned", None)]

@@ -16,7 +16,7 @@ from gateway.services import invoices
 from gateway.store.database import Database
 from gateway.testing.clock import FakeClock
 from tests.harness.gateway import Sim
-from tests.harness.reminding import STEPS, WHO, opens, rows, sent, told, until
+from tests.harness.reminding import ON_SQLITE, STEPS, WHO, opens, rows, sent, told, until
 
 R = ReminderState
 Open = Any  # opens a gateway with this `[reminders]` table
@@ -142,6 +142,7 @@ class TestOneMessage:
         assert sent(sim) == {"sms": 2}
 
 
+@ON_SQLITE
 class TestHeld:
     async def test_at_most_so_many_a_day_and_a_week(self, opened: Open) -> None:
         steps = [{"at": f"+{day}d", "channels": ["sms"]} for day in range(1, 6)]

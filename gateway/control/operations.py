@@ -24,11 +24,11 @@ from gateway.domain import ids
 from gateway.domain import keys as key_rules
 from gateway.domain.keys import Scope
 from gateway.ports.errors import AdapterError
-from gateway.services import invoices, keys, mail, push_endpoints, setup, templates, transcripts
+from gateway.services import forecast, invoices, keys, mail, push_endpoints, setup, templates, transcripts
 from gateway.services.context import Context
 from gateway.services.directory import Biller
 from gateway.services.errors import Conflict, NotFound, ServiceError
-from gateway.services.shapes import endpoint_json, event_json, instant, invoice_json, push_json
+from gateway.services.shapes import endpoint_json, event_json, foreseen_json, instant, invoice_json, push_json
 from gateway.settings import ConfigError
 from gateway.store import outbox, pushes
 from gateway.store.database import StoreUnavailable
@@ -308,6 +308,19 @@ async def _replay_task(ctx: Context, arguments: Json) -> Json:
     return {"count": count}
 
 
+async def _plan_reminders(ctx: Context, arguments: Json) -> Json:
+    biller = _biller(ctx, arguments["biller"])
+    found, more = await forecast.ahead(ctx, biller, arguments["days"], arguments["limit"])
+    policy = biller.reminders
+    return {
+        "biller": biller.slug,
+        "days": arguments["days"],
+        "items": [foreseen_json(one, policy.cost_currency) for one in found],
+        "cost": {"value": str(sum(one.cost for one in found)), "currency": policy.cost_currency},
+        "more_payers": more,
+    }
+
+
 async def _check(ctx: Context, arguments: Json) -> list[Json]:
     return await check(ctx, arguments["billers"])
 
@@ -330,5 +343,6 @@ OPERATIONS: Mapping[str, Operation] = {
     "tasks": _list_tasks,
     "tasks.replay": _replay_task,
     "templates.sync": _sync_templates,
+    "reminders.plan": _plan_reminders,
     "webhooks": _webhooks,
 }

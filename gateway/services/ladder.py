@@ -131,7 +131,7 @@ def _pass_by(conn: sa.Connection, invoice: Invoice, rung: Rung, now: datetime) -
 
 def go_on(conn: sa.Connection, biller: Biller, invoice: Invoice, payer: Payer, row: Reminder, now: datetime) -> None:
     """The step after one that was sent or skipped; with another due date meanwhile the ladder begins anew."""
-    days, policy, debt = _days(row), biller.reminders, owed(invoice, payer)
+    days, policy, debt = place_of(row), biller.reminders, owed(invoice, payer)
     if days is None or not invoice.payable:
         return
     same = row.due_on == invoice.due_on
@@ -140,8 +140,8 @@ def go_on(conn: sa.Connection, biller: Biller, invoice: Invoice, payer: Payer, r
         refresh(conn, biller, invoice, payer, now)
 
 
-def _days(row: Reminder) -> int | None:
-    """The place of a policy's step on the ladder."""
+def place_of(row: Reminder) -> int | None:
+    """The place of a policy's step on the ladder, in days from the due date; None of what is no step."""
     return int(row.step.removesuffix("d")) if row.source is Source.POLICY and row.step != PROMISE_STEP else None
 
 
@@ -150,9 +150,9 @@ def replan(conn: sa.Connection, biller: Biller, invoice: Invoice, payer: Payer, 
     for row in store.live(conn, invoice.id):
         if row.state is R.QUEUED and row.source is Source.POLICY and row.due_on != invoice.due_on:
             _take_from_message(conn, row, now)
-    rows = [row for row in store.of_invoice(conn, invoice.id) if _days(row) is not None]
+    rows = [row for row in store.of_invoice(conn, invoice.id) if place_of(row) is not None]
     policy, debt = biller.reminders, owed(invoice, payer)
-    done = [_days(row) for row in rows if row.state not in (*WAITING, R.REVOKED) and row.due_on == invoice.due_on]
+    done = [place_of(row) for row in rows if row.state not in (*WAITING, R.REVOKED) and row.due_on == invoice.due_on]
     current = next((row for row in rows if row.state in WAITING), None)
     if any(row.state is R.QUEUED for row in rows) or not invoice.payable:
         return
@@ -163,8 +163,10 @@ def replan(conn: sa.Connection, biller: Biller, invoice: Invoice, payer: Payer, 
     if current is not None:
         if found is not None and found.rung.name == current.step and current.due_on == invoice.due_on:
             channels = [one.as_json() for one in found.rung.channels]
-            also = {"tone": found.rung.tone, "channels": channels}
+            due_at = found.at if current.state is R.PLANNED else current.due_at
+            also = {"tone": found.rung.tone, "channels": channels, "due_at": due_at}
             store.move(conn, current.id, WAITING, current.state, now, reason=current.reason, **also)
+            wake(conn, current.payer_id, due_at, now)
             refresh(conn, biller, invoice, payer, now)
             return
         revoke(conn, [current], why, now)
@@ -242,7 +244,7 @@ def broken(conn: sa.Connection, biller: Biller, invoice: Invoice, payer: Payer, 
         refresh(conn, biller, invoice, payer, now)
         return
     for row in store.live(conn, invoice.id):
-        days, rung = _days(row), policy.called(row.step)
+        days, rung = place_of(row), policy.called(row.step)
         if row.state not in WAITING or days is None or rung is None or row.due_on is None:
             continue
         if instant_of(policy, rung, row.due_on, debt.zone) <= now and skip(conn, row, Reason.OVERTAKEN, now):

@@ -18,10 +18,12 @@ from gateway.domain.reminders import (
     DAY,
     FOREVER,
     WAITING,
+    Pause,
     Reason,
     Reminder,
     ReminderState,
     Source,
+    Tone,
     gravest,
     held_out,
     hold,
@@ -85,7 +87,9 @@ def _remind(
     sent_on = sent_on_days(conn, payer, now)
     going: list[Case] = []
     for case in cases:
-        verdict = judge(conn, biller, payer, case, sent_on, now, silent=case.invoice.id in silent)
+        pause = ladder.pause_of(conn, biller.reminders, case.invoice.id, ladder.zone_of(payer))
+        silent_now = case.invoice.id in silent
+        verdict = judge(conn, biller, payer, case, pause, sent_on, now, silent=silent_now)
         if verdict is None:
             going.append(case)
         elif case.row.due_at <= now:
@@ -129,6 +133,7 @@ def judge(
     biller: Biller,
     payer: Payer,
     case: Case,
+    pause: Pause | None,
     sent_on: Sequence[date],
     now: datetime,
     *,
@@ -144,7 +149,6 @@ def judge(
     if row.source is Source.PAYER:
         return None
     zone = ladder.zone_of(payer)
-    pause = ladder.pause_of(conn, policy, invoice.id, zone)
     if pause is not None and ladder.pauses(pause, row):
         return Held(max(ladder.resume_at(policy, pause.until, zone), now + AGAIN), pause.reason)
     if row.source is Source.POLICY:
@@ -192,23 +196,40 @@ def _send(
     conn: sa.Connection, ctx: Context, biller: Biller, payer: Payer, going: Sequence[Case], now: datetime
 ) -> None:
     """One message about all of them, by the channels of the payer's own reminder, else of the gravest."""
-    own = [case for case in going if case.row.source is Source.PAYER]
-    tone = gravest(case.row.tone for case in going)
-    lead = own[0] if own else next(case for case in going if case.row.tone is tone)
-    debts = {case.invoice.id: case.invoice for case in going}
-    steps = lead.row.steps or plans.policy(biller)
-    bearable = steps if own else bearable_steps(biller, steps, list(debts.values()))
+    message = message_of(biller, going)
     made = []
-    if bearable:
-        about = {"reminders": [case.row.id for case in going], "tone": tone.value}
-        only = next(iter(debts.values())) if len(debts) == 1 else None
-        made = plans.begin(conn, ctx.directory, only, payer, MessageKind.REMINDER, bearable, now, now, about=about)
+    if message.steps:
+        about = {"reminders": [case.row.id for case in going], "tone": message.tone.value}
+        only = message.debts[0] if len(message.debts) == 1 else None
+        kind = MessageKind.REMINDER
+        made = plans.begin(conn, ctx.directory, only, payer, kind, message.steps, now, now, about=about)
     for case in going:
         if made:
             queued = ReminderState.QUEUED
             store.move(conn, case.row.id, WAITING, queued, now, delivery_id=made[0].id)
-        elif ladder.skip(conn, case.row, Reason.UNREACHABLE if bearable or not steps else Reason.COST, now):
+        elif ladder.skip(conn, case.row, Reason.COST if message.too_dear else Reason.UNREACHABLE, now):
             ladder.go_on(conn, biller, case.invoice, payer, case.row, now)
+
+
+@dataclass(frozen=True, slots=True)
+class OneMessage:
+    """What several reminders become: about which debts, in which tone, by which channels. `too_dear`: none can be borne."""
+
+    debts: Sequence[Invoice]
+    tone: Tone
+    steps: Sequence[Step]
+    too_dear: bool
+
+
+def message_of(biller: Biller, going: Sequence[Case]) -> OneMessage:
+    """The channels are those of the payer's own reminder, whatever they cost, else of the gravest."""
+    own = [case for case in going if case.row.source is Source.PAYER]
+    tone = gravest(case.row.tone for case in going)
+    lead = own[0] if own else next(case for case in going if case.row.tone is tone)
+    debts = list({case.invoice.id: case.invoice for case in going}.values())
+    steps = lead.row.steps or plans.policy(biller)
+    bearable = steps if own else bearable_steps(biller, steps, debts)
+    return OneMessage(debts, tone, bearable, bool(steps) and not bearable)
 
 
 def wait(

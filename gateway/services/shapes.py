@@ -22,6 +22,7 @@ from gateway.rendering import Brand
 from gateway.rendering.elements.snippets import pay_button_snippet, status_icon_snippet
 from gateway.services.context import Context
 from gateway.services.directory import Biller
+from gateway.services.forecast import Foreseen
 from gateway.services.invoices import View
 from gateway.services.transcripts import Shown
 from gateway.store.conversations import Said
@@ -149,6 +150,22 @@ def reminder_json(row: Listed) -> Json:
         "delivery": None if one.delivery_id is None else show(ids.DELIVERY, one.delivery_id),
         "created_at": instant(one.created_at),
         "updated_at": instant(one.updated_at),
+    }
+
+
+def foreseen_json(one: Foreseen, cost_currency: str) -> Json:
+    """A message or a reminder of the days ahead; `at` null: nobody knows when."""
+    return {
+        "at": instant(one.at) if one.at < FOREVER else None,
+        "payer": {"reference": one.payer.reference, "name": one.payer.name, "time_zone": one.payer.time_zone},
+        "invoices": list(one.numbers),
+        "steps": list(one.steps),
+        "tone": one.tone,
+        "status": one.status,
+        "reason": one.reason,
+        "channel": one.channel,
+        "address": one.address,
+        "cost": {"value": str(one.cost), "currency": cost_currency},
     }
 
 

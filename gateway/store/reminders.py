@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from gateway.domain.deliveries import DeliveryState, MessageKind
 from gateway.domain.invoices import PAYABLE, Invoice
-from gateway.domain.reminders import LIVE, WAITING, Reminder, ReminderState, Source, Tone
+from gateway.domain.reminders import FOREVER, LIVE, WAITING, Reminder, ReminderState, Source, Tone
 from gateway.store.invoices import INVOICE_COLUMNS, invoice_of
 from gateway.store.schema import delivery, invoice, meta, payer, reminder
 from gateway.store.statements import Statement, among, by
@@ -217,8 +217,10 @@ def _replan(biller_id: int) -> str:
 
 
 def payers_waiting(conn: sa.Connection, biller_id: int, before: datetime) -> list[int]:
-    """The biller's payers who have a reminder that is due before then."""
+    """The biller's payers who have a reminder that is due before then, or that waits for somebody's word."""
     query = sa.select(reminder.c.payer_id).where(
-        reminder.c.biller_id == biller_id, reminder.c.state.in_(WAITING), reminder.c.due_at < before
+        reminder.c.biller_id == biller_id,
+        reminder.c.state.in_(WAITING),
+        sa.or_(reminder.c.due_at < before, reminder.c.due_at >= FOREVER),
     )
     return list(conn.execute(query.distinct().order_by(reminder.c.payer_id)).scalars())

@@ -19,12 +19,13 @@ from zoneinfo import ZoneInfo
 import aiohttp
 from aiohttp import web
 
-from gateway.clock import Clock, SystemClock
+from gateway.clock import Clock
 from gateway.config import Config, default_config
 from gateway.config.biller import biller_from
 from gateway.config.server import Push
 from gateway.config.shapes import Place
 from gateway.demo.box.billers import BILLERS, DemoBiller, tables
+from gateway.demo.box.clock import BoxClock, Jumps
 from gateway.demo.box.desk import Desk
 from gateway.demo.box.drafts import ANA, Drafting
 from gateway.demo.box.feed import Feed
@@ -35,8 +36,9 @@ from gateway.demo.box.telling import Teller
 from gateway.demo.box.vendors import Vendors, vendors_of
 from gateway.domain.keys import Scope
 from gateway.registry import Registry
-from gateway.services import keys, setup
+from gateway.services import keys, setup, templates
 from gateway.services.context import Context
+from gateway.services.directory import Biller
 
 HOST = "127.0.0.1"
 _TIME_ZONE = ZoneInfo("Europe/Bucharest")
@@ -56,7 +58,7 @@ class Run(Protocol):
     """`gateway.app.running`: a gateway that is up while the context is open, listening on `sockets`."""
 
     def __call__(
-        self, config: Config, *, public_url: str, sockets: tuple[socket.socket, socket.socket]
+        self, config: Config, *, clock: Clock, public_url: str, sockets: tuple[socket.socket, socket.socket]
     ) -> AbstractAsyncContextManager[Gateway]: ...
 
 
@@ -72,7 +74,7 @@ class Box:
         *,
         port: int = 0,
         history: bool = True,
-        clock: Clock | None = None,
+        clock: BoxClock | None = None,
         chance: random.Random | None = None,
     ) -> None:
         self.feed = Feed()
@@ -80,7 +82,7 @@ class Box:
         self.url = ""
         self.gateway_url = ""
         self.folder = Path()
-        self.clock = clock or SystemClock()
+        self.clock = clock or BoxClock()
         self._run = run
         self._port = port
         self._history = history
@@ -109,8 +111,11 @@ class Box:
             for biller in BILLERS
         }
         gateway = await stack.enter_async_context(
-            self._run(_config(self.folder), public_url=self.gateway_url, sockets=(public, operations))
+            self._run(
+                _config(self.folder), clock=self.clock, public_url=self.gateway_url, sockets=(public, operations)
+            )
         )
+        self.jumps = Jumps(self.clock, gateway.ctx, [each.settled for each in vendors.values()])
         session = await stack.enter_async_context(aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=15)))
         for biller in BILLERS:
             key = await self._settle_in(gateway.ctx, biller, vendors[biller.slug])
@@ -130,7 +135,7 @@ class Box:
     async def _settle_in(self, ctx: Context, biller: DemoBiller, vendors: Vendors) -> str:
         """What an operator does for a new biller: apply the file, make a key, point the bot's webhook. Gives the key."""
         pay_site = f"{self.gateway_url.partition('://')[2]}/c"
-        values = tables(biller, vendors.addresses(f"{self.url}/telegram", pay_site))
+        values = tables(biller, vendors.addresses(self.url, pay_site))
         config = biller_from(values, Registry(), where=Place(Path(), vendors.secrets), file=f"{biller.slug}.toml")
         applied = await setup.apply(ctx, config)
         vendors.erp.trust(applied.secrets[vendors.erp.push_url])
@@ -141,6 +146,8 @@ class Box:
             raise RuntimeError(f"a webhook was not registered: {failed}")
         for account in ctx.directory.channels_of(known.id):
             account.make()  # now rather than at the first message, which somebody waits for
+        await _approve_templates(ctx, known, vendors)
+        await vendors.whatsapp.subscribe(f"{self.gateway_url}/hooks/channels/{biller.slug}.whatsapp")
         vendors.telegram.join(ANA.chat_id, ANA.name.partition(" ")[0])
         await vendors.telegram.start_chat(ANA.chat_id)
         return await keys.create(ctx, known, "the demo box", [Scope.READ, Scope.WRITE])
@@ -166,6 +173,14 @@ class Box:
         finally:
             self.feed.close()
             await runner.cleanup()
+
+
+async def _approve_templates(ctx: Context, biller: Biller, vendors: Vendors) -> None:
+    """WhatsApp takes only texts that it has approved, until the payer writes. Raises RuntimeError when it takes one not."""
+    for account in templates.accounts(ctx, biller, "whatsapp"):
+        kept = await templates.sync(ctx, biller, account, dry_run=False)
+        if refused := [one.refused for one in kept if one.refused]:
+            raise RuntimeError(f"WhatsApp does not take the texts of {biller.slug}: {refused}")
 
 
 def _listening(port: int) -> socket.socket:

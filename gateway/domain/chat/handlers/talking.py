@@ -41,8 +41,12 @@ def stop(talk: Talk, heard: Heard) -> Turn:
 
 
 def start(talk: Talk, heard: Heard) -> Turn:
+    """Undoes a STOP. Who has not stopped anything here opens the chat: they are told what can be said, or how to become known."""
     everywhere = heard.detail == "everywhere"
-    return say(heard, "started", Start(everywhere))
+    if talk.situation.stopped or everywhere:
+        return say(heard, "started", Start(everywhere))
+    turn = give_help(talk, heard) if talk.situation.who else unknown(talk.situation, heard)
+    return replace(turn, actions=(Start(everywhere),))
 
 
 def language(talk: Talk, heard: Heard) -> Turn:

@@ -52,7 +52,9 @@ def demo(
     from gateway.app import running
     from gateway.demo import box
 
-    raise typer.Exit(box.main(running, once=once, scenario=scenario.value, as_json=as_json, port=port, open_browser=not no_browser))
+    raise typer.Exit(
+        box.main(running, once=once, scenario=scenario.value, as_json=as_json, port=port, open_browser=not no_browser)
+    )
 
 
 def serve(

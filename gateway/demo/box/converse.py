@@ -119,7 +119,7 @@ class Ana:
     def __init__(self, box: Box, house: House) -> None:
         self.house = house
         self._box = box
-        self._seen = {name: 0 for name in ("sms", "chat", "whatsapp")}
+        self._seen = dict.fromkeys(("sms", "chat", "whatsapp"), 0)
 
     def day(self, days: int, hour: int, minute: int = 0) -> datetime:
         """An hour where she lives, so many days after the scenario began."""
@@ -154,7 +154,9 @@ class Ana:
         await self.settled()
         self.new_chat()
         pay_url, number = await self.issued()
-        check(len(self.new_sms()) == len(self.new_chat()) == len(self.new_whatsapp()) == 1, "it did not come everywhere")
+        check(
+            len(self.new_sms()) == len(self.new_chat()) == len(self.new_whatsapp()) == 1, "it did not come everywhere"
+        )
         return pay_url, number
 
     async def texts(self, text: str) -> str:

@@ -12,7 +12,8 @@ from contextlib import suppress
 import orjson
 
 from gateway import logs
-from gateway.demo.box.once import Json, headless
+from gateway.demo.box.feed import Json
+from gateway.demo.box.once import headless
 from gateway.demo.box.start import Box, Run
 
 

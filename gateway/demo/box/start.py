@@ -11,12 +11,13 @@ import socket
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol, Self
 from zoneinfo import ZoneInfo
 
 import aiohttp
+import sqlalchemy as sa
 from aiohttp import web
 
 from gateway.clock import Clock
@@ -24,6 +25,7 @@ from gateway.config import Config, default_config
 from gateway.config.biller import biller_from
 from gateway.config.server import Push
 from gateway.config.shapes import Place
+from gateway.demo.box.asking import Site
 from gateway.demo.box.billers import BILLERS, DemoBiller, tables
 from gateway.demo.box.clock import BoxClock, Jumps
 from gateway.demo.box.desk import Desk
@@ -35,10 +37,12 @@ from gateway.demo.box.pages import Pages
 from gateway.demo.box.telling import Teller
 from gateway.demo.box.vendors import Vendors, vendors_of
 from gateway.domain.keys import Scope
+from gateway.domain.reminders import FOREVER
 from gateway.registry import Registry
 from gateway.services import keys, setup, templates
 from gateway.services.context import Context
 from gateway.services.directory import Biller
+from gateway.store import invoices, reminders
 
 HOST = "127.0.0.1"
 _TIME_ZONE = ZoneInfo("Europe/Bucharest")
@@ -93,6 +97,21 @@ class Box:
         """The day where the billers are."""
         return self.clock.now().astimezone(_TIME_ZONE).date()
 
+    async def next_reminder(self) -> datetime | None:
+        """When Ana's next reminder is due at any biller; None when none is planned."""
+
+        def body(conn: sa.Connection) -> list[datetime | None]:
+            known = [self._ctx.directory.biller_called(slug) for slug in self.houses]
+            payers = [
+                invoices.payer_called(conn, biller.id, house.biller.contract)
+                for biller, house in zip(known, self.houses.values(), strict=True)
+                if biller
+            ]
+            return [reminders.next_due(conn, payer.id) for payer in payers if payer]
+
+        found = await self._ctx.db.read(body)
+        return min((at for at in found if at is not None and at < FOREVER), default=None)
+
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             await self._start(stack)
@@ -111,10 +130,9 @@ class Box:
             for biller in BILLERS
         }
         gateway = await stack.enter_async_context(
-            self._run(
-                _config(self.folder), clock=self.clock, public_url=self.gateway_url, sockets=(public, operations)
-            )
+            self._run(_config(self.folder), clock=self.clock, public_url=self.gateway_url, sockets=(public, operations))
         )
+        self._ctx = gateway.ctx
         self.jumps = Jumps(self.clock, gateway.ctx, [each.settled for each in vendors.values()])
         session = await stack.enter_async_context(aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=15)))
         for biller in BILLERS:
@@ -148,8 +166,7 @@ class Box:
             account.make()  # now rather than at the first message, which somebody waits for
         await _approve_templates(ctx, known, vendors)
         await vendors.whatsapp.subscribe(f"{self.gateway_url}/hooks/channels/{biller.slug}.whatsapp")
-        vendors.telegram.join(ANA.chat_id, ANA.name.partition(" ")[0])
-        await vendors.telegram.start_chat(ANA.chat_id)
+        vendors.telegram.join(ANA.chat_id, ANA.name.partition(" ")[0], started=True)
         return await keys.create(ctx, known, "the demo box", [Scope.READ, Scope.WRITE])
 
     @asynccontextmanager
@@ -164,7 +181,17 @@ class Box:
 
     @asynccontextmanager
     async def _served(self, listening: socket.socket) -> AsyncIterator[None]:
-        pages = Pages(self.houses, self.feed, url=self.url, gateway_url=self.gateway_url, today=self.today)
+        site = Site(
+            houses=self.houses,
+            feed=self.feed,
+            url=self.url,
+            gateway_url=self.gateway_url,
+            clock=self.clock,
+            jumps=self.jumps,
+            today=self.today,
+            next_reminder=self.next_reminder,
+        )
+        pages = Pages(site)
         runner = web.AppRunner(pages.application(), access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         try:

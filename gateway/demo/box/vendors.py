@@ -59,7 +59,16 @@ class Vendors:
 @asynccontextmanager
 async def vendors_of(biller: DemoBiller, gateway_url: str, clock: Clock) -> AsyncIterator[Vendors]:
     """Runs the six servers on free ports of 127.0.0.1, with fresh secrets."""
-    names = ("TWILIO_TOKEN", "MAIL_SECRET", "BOT_SECRET", "BANK_KEY", "BANK_SECRET", "WA_TOKEN", "WA_SECRET", "WA_VERIFY")
+    names = (
+        "TWILIO_TOKEN",
+        "MAIL_SECRET",
+        "BOT_SECRET",
+        "BANK_KEY",
+        "BANK_SECRET",
+        "WA_TOKEN",
+        "WA_SECRET",
+        "WA_VERIFY",
+    )
     shared = {name: secrets.token_urlsafe(24) for name in names}
     shared |= {"BOT_TOKEN": biller.bot_token, "BOT_PROVIDER": PROVIDER_TOKEN}
     hooks = f"{gateway_url}/hooks/channels/{biller.slug}"

@@ -19,7 +19,7 @@ from gateway import __version__
 from gateway.demo.box.asking import HEADERS, Site, as_json, body_of
 from gateway.demo.box.billers import PAGES, DemoBiller
 from gateway.demo.box.counter import Counter
-from gateway.demo.box.drafts import ANA, Draft, DraftFault, as_curl, request_body
+from gateway.demo.box.drafts import ANA, LOCALES, Draft, DraftFault, as_curl, request_body
 from gateway.demo.box.feed import Json
 from gateway.demo.box.houses import House
 from gateway.demo.box.phone import Phone
@@ -98,6 +98,7 @@ class Pages:
             billers=[house.biller for house in self._site.houses.values()],
             gateway=self._site.gateway_url,
             channels=SHOWN,
+            locales=LOCALES,
             version=__version__,
         )
         return self._html(html, self._policy())

@@ -52,7 +52,7 @@ class Teller:
         """
         self._written += 1
         name, at, status = f"{channel}-mine-{self._written}", _now(self._vendors), None
-        written = {"mine": True, "text": text, "pressed": pressed, "at": at}
+        written: dict[str, Any] = {"mine": True, "text": text, "pressed": pressed, "at": at}
         self._message(name, channel, **written, answered=None)
         try:
             status = await sent

@@ -20,7 +20,7 @@ export function resetLists() {
   for (const known of [invoices, drawn, booked, pushed]) known.clear();
   pushes = [];
   leading = null;
-  rows.replaceChildren(h("tr", { class: "none" }, h("td", { colspan: 7 }, t("empty_invoices"))));
+  rows.replaceChildren(h("tr", { class: "none" }, h("td", { colspan: 6 }, t("empty_invoices"))));
   log.replaceChildren(h("li", { class: "none" }, t("empty_pushes")));
   total.textContent = intro;
   drawJourney();
@@ -59,8 +59,7 @@ function row(item) {
     h("td", {}, h("button", { type: "button", class: "more", onclick: () => openTimeline(item) },
       h("img", { class: "state", src: `${item.icon_url.svg}?v=${item.sequence}.${item.icon}`, alt: t(`state.${item.icon}`), title: t(`state.${item.icon}`), width: 26, height: 26 }),
       h("span", { class: "two" }, h("strong", {}, item.number), h("small", {}, symbol(item.biller, 14), told.billers[item.biller].name)))),
-    h("td", { class: "wide" }, item.payer.name),
-    h("td", { class: `wide${item.icon === "overdue" ? " late" : ""}` }, on(item.due_on)),
+    h("td", { class: "wide" }, h("span", { class: "two" }, item.payer.name, h("small", { class: item.icon === "overdue" ? "late" : "" }, t("due", { on: on(item.due_on) })))),
     h("td", { class: "wide" }, h("span", { class: "sent" }, item.deliveries.filter((one) => one.kind === "invoice_issued").map(delivery))),
     h("td", { class: "wide" }, next(item)),
     h("td", { class: "num" }, h("span", { class: "two" }, h("strong", {}, money(item.amount)), h("small", { class: `is ${item.icon}` }, stateOf(item)))),

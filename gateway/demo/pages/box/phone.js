@@ -1,6 +1,6 @@
 // The payer's phone: four apps, each a thread of what arrived and what Ana answered.
 
-import { ask, at, dayOf, glyph, h, link, symbol, t, told, whenOf } from "./dom.js";
+import { ask, at, dayOf, glyph, h, link, on, symbol, t, told } from "./dom.js";
 
 const devices = new Map([...document.querySelectorAll(".device")].map((node) => [node.dataset.channel, node]));
 const shown = new Map(); // message id -> its node
@@ -63,7 +63,7 @@ function talkTo(channel, biller) {
 }
 
 const who = (item, side) =>
-  h("p", { class: "who" }, symbol(item.biller, 18), told.billers[item.biller].name, h("time", { datetime: item.at }, item.channel === "email" ? whenOf(item.at) : at(item.at)), side);
+  h("p", { class: "who" }, symbol(item.biller, 18), told.billers[item.biller].name, h("time", { datetime: item.at }, item.channel === "email" ? `${on(item.at.slice(0, 10))}, ${at(item.at)}` : at(item.at)), side);
 
 const draw = {
   sms: (item) =>
@@ -186,5 +186,8 @@ export function startPhone() {
       }
     });
   }
-  new ResizeObserver(() => mails.forEach(fit)).observe(document.querySelector(".devices"));
+  new ResizeObserver(() => {
+    mails.forEach(fit);
+    for (const [channel, device] of devices) if (channel !== "email") thread(device).scrollTo({ top: thread(device).scrollHeight });
+  }).observe(document.querySelector(".devices"));
 }

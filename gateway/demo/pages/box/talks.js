@@ -55,7 +55,7 @@ async function show(id) {
   if (open !== id) return;
   log.replaceChildren(...messages.flatMap((one, place) => [
     dayOf(one.at) !== (place && dayOf(messages[place - 1].at)) && h("p", { class: "day" }, dayOf(one.at)),
-    h("div", { class: `line ${one.author}` },
+    h("div", { class: `line of-${one.author}` },
       h("p", { class: "words" }, one.text),
       h("p", { class: "by", title: whenOf(one.at) }, t(`author.${one.author}`), ` · ${at(one.at)}`, one.intent && one.intent !== "none" ? ` · ${t("understood", { intent: one.intent })}` : "")),
   ]).filter(Boolean));

@@ -9,9 +9,13 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+import structlog
+from playwright.async_api import Browser
 
 from gateway.store.database import Database, open_database
 from gateway.testing.clock import FakeClock
+from tests.harness.browser import chromium
+from tests.harness.compiled import share_compiled_templates
 from tests.harness.databases import ENGINES, Databases
 from tests.harness.postgres import Cluster, free_port, running_cluster
 from tests.harness.vectors import vectors_or_skip
@@ -31,6 +35,9 @@ def pytest_configure() -> None:
     """What the developer's shell says about the product must not reach the tests."""
     for name in [name for name in os.environ if name.startswith("ACHIT_") and name not in _KEPT]:
         del os.environ[name]
+    share_compiled_templates()
+    # structlog's own way to show a traceback draws every local variable: seconds of work for a fault that a test wants.
+    structlog.configure(processors=[structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)])
 
 
 @pytest.fixture
@@ -46,6 +53,16 @@ def vectors() -> Path:
 @pytest.fixture(name="free_port")
 def _free_port() -> Callable[[], int]:
     return free_port
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            launched = await stack.enter_async_context(chromium())
+        except LookupError as error:
+            pytest.skip(str(error))
+        yield launched
 
 
 @pytest.fixture(scope="session")

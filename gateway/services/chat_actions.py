@@ -27,7 +27,7 @@ from gateway.domain.events import EventType, NewEvent
 from gateway.services import claims, ladder, plans, wishes
 from gateway.services.context import Context
 from gateway.services.directory import Biller, ChannelAccount
-from gateway.store import conversations, deliveries, events, invoices, reminders
+from gateway.store import deliveries, events, invoices, reminders
 from gateway.store.conversations import Conversation
 from gateway.store.invoices import Payer
 
@@ -88,8 +88,6 @@ def carry_out(conn: sa.Connection, scene: Scene, action: Action) -> dict[str, An
         case Language(locale):
             for payer in scene.payers:
                 invoices.choose_locale(conn, payer.id, locale, now)
-            for account, address in _addresses(scene, everywhere=True):
-                conversations.speak(conn, account.id, address, locale, now)
             return {"locale": locale}
         case Person(why):
             wanted = NewEvent(EventType.PERSON_WANTED, scene.about | {"why": why, "text": scene.text})
@@ -101,7 +99,7 @@ def carry_out(conn: sa.Connection, scene: Scene, action: Action) -> dict[str, An
 
 
 def _addresses(scene: Scene, everywhere: bool) -> list[tuple[ChannelAccount, str]]:
-    """What a wish is about: this channel, or every channel of the biller that reaches these payers."""
+    """What a STOP or a START is about: this channel, or every channel of the biller that reaches these payers."""
     here = [(scene.account, scene.conversation.address)]
     if not everywhere:
         return here

@@ -85,12 +85,6 @@ def change(conn: sa.Connection, conversation_id: int, now: datetime, **values: A
     _CHANGE.run(conn, of_id=conversation_id, updated_at=now, **values)
 
 
-def speak(conn: sa.Connection, account_id: int, address: str, locale: str, now: datetime) -> None:
-    """The language of the conversation with an address from now on, where there is one."""
-    at = (conversation.c.account_id == account_id, conversation.c.address == address)
-    conn.execute(conversation.update().where(*at).values(locale=locale, updated_at=now))
-
-
 def last_in_at(conn: sa.Connection, account_id: int, address: str) -> datetime | None:
     """When the payer wrote last from this address; None when never."""
     found = peek(conn, account_id, address)

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import random
 import re
-import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, BrowserContext, Locator, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Locator, Page, expect
 
 from gateway.app import running
 from gateway.demo.box import Box
 from gateway.rendering.elements.icons import GREEN
+from tests.harness.browser import faults
 
 pytestmark = pytest.mark.browser
 ARTIFACTS = Path(__file__).parents[2] / "artifacts"
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 WAIT_MS = 20_000
 expect.set_options(timeout=WAIT_MS)
 
@@ -90,21 +87,6 @@ class Desk:
     async def picture(self, name: str, page: Page | None = None) -> None:
         ARTIFACTS.mkdir(exist_ok=True)
         await (page or self.page).screenshot(path=ARTIFACTS / f"box-{name}.png")
-
-    async def faults(self) -> list[str]:
-        found = await Axe().run(self.page, options=RULES)
-        return [f"{fault['id']}: {node['target']}" for fault in found.response["violations"] for node in fault["nodes"]]
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("no Chromium on this machine")
-    async with async_playwright() as playwright:
-        launched = await playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield launched
-        await launched.close()
 
 
 @pytest.fixture
@@ -214,7 +196,7 @@ async def test_paid_twice_is_kept_and_due_back(desk: Desk) -> None:
     await expect(drawer.locator(".notice")).to_contain_text("Refund due")
     await expect(drawer.locator(".events li", has_text="payment.duplicate")).to_be_visible()
     await desk.picture("7-paid-twice")
-    assert await desk.faults() == []
+    assert await faults(desk.page) == []
 
 
 async def test_a_lost_webhook_is_found_by_asking(desk: Desk) -> None:
@@ -239,7 +221,7 @@ async def test_the_form_says_what_is_wrong_and_shows_the_call(desk: Desk) -> Non
     await expect(call.locator("#answer-code")).to_contain_text("201")
     await expect(call.locator("#answer")).to_contain_text('"pay_url"')
     await desk.picture("8-call")
-    assert await desk.faults() == []
+    assert await faults(desk.page) == []
     await desk.page.keyboard.press("Escape")
     await expect(call).to_be_hidden()
 
@@ -287,8 +269,8 @@ async def test_it_is_accessible_and_fits_every_screen(desk: Desk, scheme: str) -
         )
         assert overflow <= 0, f"{overflow} px wider than {width}"
         if width in (1600, 390):  # every part is shown at the one or at the other
-            assert await desk.faults() == [], width
+            assert await faults(desk.page) == [], width
     await expect(desk.row(number)).to_be_visible()
     await desk.page.get_by_role("button", name="What to try").first.click()
     await expect(desk.page.locator("#guide")).to_be_visible()
-    assert await desk.faults() == []
+    assert await faults(desk.page) == []

@@ -41,12 +41,11 @@ def stop(talk: Talk, heard: Heard) -> Turn:
 
 
 def start(talk: Talk, heard: Heard) -> Turn:
-    """Undoes a STOP. Who has not stopped anything here opens the chat: they are told what can be said, or how to become known."""
+    """Messages come again; to who had not stopped them it is a greeting."""
     everywhere = heard.detail == "everywhere"
     if talk.situation.stopped or everywhere:
         return say(heard, "started", Start(everywhere))
-    turn = give_help(talk, heard) if talk.situation.who else unknown(talk.situation, heard)
-    return replace(turn, actions=(Start(everywhere),))
+    return replace(give_help(talk, heard), actions=(Start(everywhere),))
 
 
 def language(talk: Talk, heard: Heard) -> Turn:

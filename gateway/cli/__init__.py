@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 from typer.exceptions import Abort, Exit, TyperException
 
 from gateway import __version__
-from gateway.cli import dates, invoices, keys, mail, pushes, reminders, serving, setup, tasks, templates, whatsapp
+from gateway.cli import chat, dates, invoices, keys, mail, pushes, reminders, serving, setup, tasks, templates, whatsapp
 
 
 class Commands(TyperGroup):
@@ -66,6 +66,7 @@ def application() -> typer.Typer:
     app.add_typer(keys.group(), name="key", rich_help_panel=set_up)
     app.add_typer(templates.group(), name="template", rich_help_panel=set_up)
     app.command(rich_help_panel=set_up)(dates.dates)
+    app.command(rich_help_panel=set_up)(chat.chat)
     app.add_typer(whatsapp.group(), name="whatsapp", rich_help_panel=set_up)
     app.add_typer(invoices.group(), name="invoice", rich_help_panel="Bill")
     app.add_typer(mail.group(), name="email", rich_help_panel="Bill")

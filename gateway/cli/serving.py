@@ -30,8 +30,18 @@ class Role(StrEnum):
         return ("web", "worker") if self is Role.ALL else (self.value,)
 
 
+class Scenario(StrEnum):
+    """What `demo --once` walks through."""
+
+    LOOP = "loop"
+    CHAT = "chat"
+
+
 def demo(
-    once: Annotated[bool, typer.Option("--once", help="Run the loop once without a browser; exit 0 or 1.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Run a scenario once without a browser; exit 0 or 1.")] = False,
+    scenario: Annotated[
+        Scenario, typer.Option("--scenario", help="With --once: from invoice to push, or a conversation.")
+    ] = Scenario.LOOP,
     as_json: AsJson = False,
     port: Annotated[
         int, typer.Option("--port", min=0, max=65_535, help="Port of the page on 127.0.0.1; 0 takes a free one.")
@@ -42,7 +52,9 @@ def demo(
     from gateway.app import running
     from gateway.demo import box
 
-    raise typer.Exit(box.main(running, once=once, as_json=as_json, port=port, open_browser=not no_browser))
+    raise typer.Exit(
+        box.main(running, once=once, scenario=scenario.value, as_json=as_json, port=port, open_browser=not no_browser)
+    )
 
 
 def serve(

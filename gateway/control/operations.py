@@ -24,7 +24,7 @@ from gateway.domain import ids
 from gateway.domain import keys as key_rules
 from gateway.domain.keys import Scope
 from gateway.ports.errors import AdapterError
-from gateway.services import forecast, invoices, keys, mail, push_endpoints, setup, templates, transcripts
+from gateway.services import forecast, invoices, keys, mail, push_endpoints, setup, templates, transcripts, trying
 from gateway.services.context import Context
 from gateway.services.directory import Biller
 from gateway.services.errors import Conflict, NotFound, ServiceError
@@ -217,6 +217,19 @@ async def _receive_mail(ctx: Context, arguments: Json) -> Json:
     return {"account": account.row.name, "new": await mail.take(ctx, account, raw)}
 
 
+async def _try_phrase(ctx: Context, arguments: Json) -> Json:
+    biller, texts, live = _biller(ctx, arguments["biller"]), arguments["texts"], arguments["live"]
+    tried = await trying.take(ctx, biller, arguments["payer"], arguments["channel"], texts, live=live)
+    return {
+        "channel": tried.channel,
+        "address": tried.address,
+        "intent": tried.intent,
+        "answer": tried.answer,
+        "buttons": list(tried.buttons),
+        "facts": [{"type": fact.type, "data": fact.data} for fact in tried.facts],
+    }
+
+
 async def _list_endpoints(ctx: Context, arguments: Json) -> list[Json]:
     return [{"biller": biller.slug} | endpoint_json(row) for biller, row in await _endpoints(ctx, arguments)]
 
@@ -328,6 +341,7 @@ async def _check(ctx: Context, arguments: Json) -> list[Json]:
 OPERATIONS: Mapping[str, Operation] = {
     "apply": _apply,
     "backup": _backup,
+    "chat.try": _try_phrase,
     "check": _check,
     "email.receive": _receive_mail,
     "invoice.send": _send_invoice,

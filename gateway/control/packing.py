@@ -54,11 +54,20 @@ def _pack_account(account: Account) -> Json:
         "settings": settings_to_json(account.settings),
         "methods": list(account.methods),
         "poll_s": list(account.poll_s),
+        "link_free": account.link_free,
         "use_phone": account.use_phone,
     }
 
 
 def _unpack_account(kind: Kind, plugin: Plugin, packed: Mapping[str, Any]) -> Account:
     settings = settings_from(plugin.settings, packed["settings"], secret=Secret, where=packed["name"])
-    methods, poll_s = tuple(packed["methods"]), tuple(packed["poll_s"])
-    return Account(kind, packed["name"], packed["adapter"], settings, methods, poll_s, packed["use_phone"])
+    return Account(
+        kind,
+        packed["name"],
+        packed["adapter"],
+        settings,
+        methods=tuple(packed["methods"]),
+        poll_s=tuple(packed["poll_s"]),
+        link_free=packed["link_free"],
+        use_phone=packed["use_phone"],
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any
@@ -132,4 +132,4 @@ class NewEvent:
 @lru_cache(maxsize=1024)  # most instants of an invoice are one instant
 def instant(at: datetime) -> str:
     """RFC 3339 in UTC with milliseconds, which is what the clock gives and the database keeps."""
-    return at.isoformat(timespec="milliseconds")[:-6] + "Z"
+    return at.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"

@@ -88,8 +88,8 @@ def policy(biller: Biller, account: ChannelAccount) -> Policy:
 def _locale(
     ctx: Context, biller: Biller, conversation: Conversation, payer: Payer | None, inbound: InboundMessage
 ) -> str:
-    """The language of the answer: the one used before, the payer's, the vendor's hint, the biller's."""
-    wanted = conversation.locale or (payer.locale if payer else None) or inbound.locale or biller.locale
+    """The language of the answer: the payer's, which is the same on every channel; a stranger's, as used before or hinted at."""
+    wanted = payer.locale if payer else conversation.locale or inbound.locale or biller.locale
     return ctx.renderer.language(wanted, biller.locale, biller=biller.slug)
 
 

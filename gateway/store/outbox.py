@@ -231,6 +231,12 @@ def any_due(conn: sa.Connection, now: datetime, *, avoid: Collection[str] = ()) 
     return due_at is not None and due_at <= now
 
 
+def busy(conn: sa.Connection, now: datetime) -> bool:
+    """Whether a task is being worked on, or is due."""
+    query = sa.select(task.c.id).where(task.c.state == DUE, sa.or_(task.c.lease_by.is_not(None), task.c.due_at <= now))
+    return conn.execute(query.limit(1)).first() is not None
+
+
 def listing(conn: sa.Connection, state: str, limit: int = 100) -> list[Task]:
     query = sa.select(*_COLUMNS).where(task.c.state == state).order_by(task.c.due_at).limit(limit)
     return [Task(*row) for row in conn.execute(query)]

@@ -36,6 +36,7 @@ class DemoBiller:
     domain: str
     colour: str
     phone: str
+    whatsapp: str
     bot: str
     bot_token: str
     series: str
@@ -68,6 +69,7 @@ LUMINIS = DemoBiller(
     domain="luminis.example",
     colour="#173f8f",
     phone="+40312345678",
+    whatsapp="+40312345679",
     bot="LuminisEnergieBot",
     bot_token="110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw",
     series="LUM",
@@ -89,6 +91,7 @@ CIRESARII = DemoBiller(
     domain="ciresarii.example",
     colour="#a11d3c",
     phone="+40368409200",
+    whatsapp="+40368409201",
     bot="ScoalaCiresariiBot",
     bot_token="220817604:AAEbK0q2v8cXJmY3hTqWzPn5Rr1LfUuDgSo",
     series="CIR",
@@ -104,6 +107,18 @@ CIRESARII = DemoBiller(
     paid_in_chat=True,
     link_free=("sms",),
 )
+_REMINDERS = {
+    "quiet": "20:00-09:00",
+    "steps": [
+        {"at": "-3d", "tone": "friendly", "channels": ["telegram", "whatsapp", "email"]},
+        {"at": "+1d", "tone": "friendly", "channels": ["whatsapp", "sms"]},
+        {"at": "+5d", "tone": "firm", "channels": ["sms", "email"]},
+        {"at": "+12d", "tone": "final", "channels": [{"channel": "email", "wait": "0s"}, "sms"]},
+    ],
+    "broken_promise": {"tone": "firm", "channels": ["sms", "email"]},
+    "cost": {"sms": "0.35", "whatsapp": "0.20"},
+    "cost_share": 5,
+}
 BILLERS = (LUMINIS, CIRESARII)
 
 
@@ -116,6 +131,10 @@ class Addresses:
     twilio_account: str
     telegram_url: str
     chat_url: str
+    whatsapp_url: str
+    whatsapp_number_id: str
+    whatsapp_account: str
+    wa_url: str
     bank_url: str
     push_url: str
     pay_site: str
@@ -166,6 +185,17 @@ def _tables(biller: DemoBiller, at: Addresses) -> dict[str, Any]:
                 "link_url": at.chat_url,
                 **({"provider_token": {"env": "BOT_PROVIDER"}} if biller.paid_in_chat else {}),
             },
+            "whatsapp": {
+                "phone_number_id": at.whatsapp_number_id,
+                "business_account_id": at.whatsapp_account,
+                "access_token": {"env": "WA_TOKEN"},
+                "app_secret": {"env": "WA_SECRET"},
+                "verify_token": {"env": "WA_VERIFY"},
+                "phone_number": biller.whatsapp,
+                "api_url": at.whatsapp_url,
+                "link_url": at.wa_url,
+                "use_phone": True,
+            },
         },
         "providers": {
             "bank": {
@@ -175,7 +205,9 @@ def _tables(biller: DemoBiller, at: Addresses) -> dict[str, Any]:
                 "webhook_secret": {"env": "BANK_SECRET"},
             }
         },
-        "delivery": {"channels": [{"channel": "telegram"}, {"channel": "sms"}, {"channel": "email"}]},
+        "delivery": {"channels": [{"channel": name} for name in ("telegram", "whatsapp", "sms", "email")]},
+        "reminders": _REMINDERS,
+        "chat": {"parts": 3, "least_share": 30, "pay_day": 10, "postponements": 3},
         "payments": {"poll": ["3s", "5s", "10s", "30s"], "attempt_minutes": 30},
         "push": [{"url": at.push_url}],
     }

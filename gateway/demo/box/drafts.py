@@ -16,7 +16,7 @@ from gateway.demo.box.billers import DemoBiller, Row
 from gateway.ports.values import Money
 
 Json = dict[str, Any]
-CHANNELS = ("telegram", "sms", "email")  # without a wait the next one follows at once, so all three are used
+CHANNELS = ("telegram", "whatsapp", "sms", "email")  # without a wait the next one follows at once, so all are used
 LOCALES = ("ro", "en")
 CURRENCY = "RON"
 

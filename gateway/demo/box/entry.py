@@ -1,4 +1,4 @@
-"""`achit demo`: the box until Ctrl-C, or the loop once. Prints one URL, or one report; log lines go to standard error."""
+"""`achit demo`: the box until Ctrl-C, or a scenario once. Prints one URL, or one report; log lines go to standard error."""
 
 from __future__ import annotations
 
@@ -12,20 +12,27 @@ from contextlib import suppress
 import orjson
 
 from gateway import logs
-from gateway.demo.box.once import Json, headless
+from gateway.demo.box.feed import Json
+from gateway.demo.box.once import headless
 from gateway.demo.box.start import Box, Run
 
 
 def main(
-    run: Run, *, once: bool = False, as_json: bool = False, port: int | None = None, open_browser: bool = True
+    run: Run,
+    *,
+    once: bool = False,
+    scenario: str = "loop",
+    as_json: bool = False,
+    port: int | None = None,
+    open_browser: bool = True,
 ) -> int:
     """The command. `run` is `gateway.app.running`; `port` is the page's, None for a free one.
 
-    Gives 0; 1 when the loop failed, or the port is taken.
+    Gives 0; 1 when the scenario failed, or the port is taken.
     """
     logs.configure("warning")
     if once:
-        return _report(asyncio.run(headless(run)), as_json=as_json)
+        return _report(asyncio.run(headless(run, scenario)), as_json=as_json)
     try:
         asyncio.run(_serve(run, port or 0, open_browser=open_browser))
     except OSError as error:
@@ -41,7 +48,7 @@ def _report(report: Json, *, as_json: bool) -> int:
         sys.stdout.write(orjson.dumps(report).decode() + "\n")
     else:
         for step in report["steps"]:
-            sys.stdout.write(f"{step['step']:<10}{step['ms']:>9.1f} ms\n")
+            sys.stdout.write(f"{step['step']:<18}{step['ms']:>9.1f} ms\n")
         sys.stdout.write("ok\n" if report["ok"] else f"failed: {report['error']}\n")
     return 0 if report["ok"] else 1
 

@@ -11,20 +11,23 @@ import socket
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol, Self
 from zoneinfo import ZoneInfo
 
 import aiohttp
+import sqlalchemy as sa
 from aiohttp import web
 
-from gateway.clock import Clock, SystemClock
+from gateway.clock import Clock
 from gateway.config import Config, default_config
 from gateway.config.biller import biller_from
 from gateway.config.server import Push
 from gateway.config.shapes import Place
+from gateway.demo.box.asking import Site
 from gateway.demo.box.billers import BILLERS, DemoBiller, tables
+from gateway.demo.box.clock import BoxClock, Jumps
 from gateway.demo.box.desk import Desk
 from gateway.demo.box.drafts import ANA, Drafting
 from gateway.demo.box.feed import Feed
@@ -34,9 +37,12 @@ from gateway.demo.box.pages import Pages
 from gateway.demo.box.telling import Teller
 from gateway.demo.box.vendors import Vendors, vendors_of
 from gateway.domain.keys import Scope
+from gateway.domain.reminders import FOREVER
 from gateway.registry import Registry
-from gateway.services import keys, setup
+from gateway.services import keys, setup, templates
 from gateway.services.context import Context
+from gateway.services.directory import Biller
+from gateway.store import invoices, reminders
 
 HOST = "127.0.0.1"
 _TIME_ZONE = ZoneInfo("Europe/Bucharest")
@@ -56,7 +62,7 @@ class Run(Protocol):
     """`gateway.app.running`: a gateway that is up while the context is open, listening on `sockets`."""
 
     def __call__(
-        self, config: Config, *, public_url: str, sockets: tuple[socket.socket, socket.socket]
+        self, config: Config, *, clock: Clock, public_url: str, sockets: tuple[socket.socket, socket.socket]
     ) -> AbstractAsyncContextManager[Gateway]: ...
 
 
@@ -72,7 +78,7 @@ class Box:
         *,
         port: int = 0,
         history: bool = True,
-        clock: Clock | None = None,
+        clock: BoxClock | None = None,
         chance: random.Random | None = None,
     ) -> None:
         self.feed = Feed()
@@ -80,7 +86,7 @@ class Box:
         self.url = ""
         self.gateway_url = ""
         self.folder = Path()
-        self.clock = clock or SystemClock()
+        self.clock = clock or BoxClock()
         self._run = run
         self._port = port
         self._history = history
@@ -90,6 +96,21 @@ class Box:
     def today(self) -> date:
         """The day where the billers are."""
         return self.clock.now().astimezone(_TIME_ZONE).date()
+
+    async def next_reminder(self) -> datetime | None:
+        """When Ana's next reminder is due at any biller; None when none is planned."""
+
+        def body(conn: sa.Connection) -> list[datetime | None]:
+            known = [self._ctx.directory.biller_called(slug) for slug in self.houses]
+            payers = [
+                invoices.payer_called(conn, biller.id, house.biller.contract)
+                for biller, house in zip(known, self.houses.values(), strict=True)
+                if biller
+            ]
+            return [reminders.next_due(conn, payer.id) for payer in payers if payer]
+
+        found = await self._ctx.db.read(body)
+        return min((at for at in found if at is not None and at < FOREVER), default=None)
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -109,8 +130,10 @@ class Box:
             for biller in BILLERS
         }
         gateway = await stack.enter_async_context(
-            self._run(_config(self.folder), public_url=self.gateway_url, sockets=(public, operations))
+            self._run(_config(self.folder), clock=self.clock, public_url=self.gateway_url, sockets=(public, operations))
         )
+        self._ctx = gateway.ctx
+        self.jumps = Jumps(self.clock, gateway.ctx, [each.settled for each in vendors.values()])
         session = await stack.enter_async_context(aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=15)))
         for biller in BILLERS:
             key = await self._settle_in(gateway.ctx, biller, vendors[biller.slug])
@@ -130,7 +153,7 @@ class Box:
     async def _settle_in(self, ctx: Context, biller: DemoBiller, vendors: Vendors) -> str:
         """What an operator does for a new biller: apply the file, make a key, point the bot's webhook. Gives the key."""
         pay_site = f"{self.gateway_url.partition('://')[2]}/c"
-        values = tables(biller, vendors.addresses(f"{self.url}/telegram", pay_site))
+        values = tables(biller, vendors.addresses(self.url, pay_site))
         config = biller_from(values, Registry(), where=Place(Path(), vendors.secrets), file=f"{biller.slug}.toml")
         applied = await setup.apply(ctx, config)
         vendors.erp.trust(applied.secrets[vendors.erp.push_url])
@@ -141,8 +164,9 @@ class Box:
             raise RuntimeError(f"a webhook was not registered: {failed}")
         for account in ctx.directory.channels_of(known.id):
             account.make()  # now rather than at the first message, which somebody waits for
-        vendors.telegram.join(ANA.chat_id, ANA.name.partition(" ")[0])
-        await vendors.telegram.start_chat(ANA.chat_id)
+        await _approve_templates(ctx, known, vendors)
+        await vendors.whatsapp.subscribe(f"{self.gateway_url}/hooks/channels/{biller.slug}.whatsapp")
+        vendors.telegram.join(ANA.chat_id, ANA.name.partition(" ")[0], started=True)
         return await keys.create(ctx, known, "the demo box", [Scope.READ, Scope.WRITE])
 
     @asynccontextmanager
@@ -157,7 +181,17 @@ class Box:
 
     @asynccontextmanager
     async def _served(self, listening: socket.socket) -> AsyncIterator[None]:
-        pages = Pages(self.houses, self.feed, url=self.url, gateway_url=self.gateway_url, today=self.today)
+        site = Site(
+            houses=self.houses,
+            feed=self.feed,
+            url=self.url,
+            gateway_url=self.gateway_url,
+            clock=self.clock,
+            jumps=self.jumps,
+            today=self.today,
+            next_reminder=self.next_reminder,
+        )
+        pages = Pages(site)
         runner = web.AppRunner(pages.application(), access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         try:
@@ -166,6 +200,14 @@ class Box:
         finally:
             self.feed.close()
             await runner.cleanup()
+
+
+async def _approve_templates(ctx: Context, biller: Biller, vendors: Vendors) -> None:
+    """WhatsApp takes only texts that it has approved, until the payer writes. Raises RuntimeError when it takes one not."""
+    for account in templates.accounts(ctx, biller, "whatsapp"):
+        kept = await templates.sync(ctx, biller, account, dry_run=False)
+        if refused := [one.refused for one in kept if one.refused]:
+            raise RuntimeError(f"WhatsApp does not take the texts of {biller.slug}: {refused}")
 
 
 def _listening(port: int) -> socket.socket:

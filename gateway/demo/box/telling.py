@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
 from gateway.demo.box.desk import Desk
+from gateway.demo.box.drafts import ANA
 from gateway.demo.box.feed import Feed, Json
+from gateway.demo.box.folding import conversation_after, invoice_after, is_said
 from gateway.demo.box.vendors import Vendors
 from gateway.demo.erp import Push
 from gateway.demo.letters import Mail
 from gateway.demo.telegram import ChatMessage
 from gateway.demo.twilio import Sms
-
-_PER_CHANNEL = ("delivery.sent", "delivery.delivered", "delivery.failed")
-_DECIDES = frozenset({"invoice.paid", "invoice.voided", "invoice.reopened"})
+from gateway.demo.whatsapp import PhoneMessage
 
 
 class Teller:
@@ -26,6 +27,7 @@ class Teller:
         self._vendors = vendors
         self._written = 0
         vendors.twilio.messages.on_add(self._sms)
+        vendors.whatsapp.messages.on_add(self._whatsapp)
         vendors.mail.messages.on_add(self._mail)
         vendors.telegram.messages.on_add(self._chat)
         vendors.telegram.edits.on_add(self._chat)
@@ -37,16 +39,39 @@ class Teller:
         """Follows the biller's events until it is cancelled."""
         await desk.follow(self._event)
 
-    def written(self, channel: str, text: str, status: int) -> None:
-        """What Ana wrote, and how the gateway answered the vendor that carried it."""
+    @property
+    def knows_ana(self) -> bool:
+        """Whether the biller has ever billed her."""
+        invoices = self._feed.all("invoice")
+        return any(item["biller"] == self._slug and item["payer"]["name"] == ANA.name for item in invoices)
+
+    async def carry(self, channel: str, text: str, sent: Awaitable[int], *, pressed: bool = False) -> int:
+        """Shows what Ana writes, or the button that she presses, and then how the gateway answered the vendor that carried it.
+
+        Gives that status. Raises LookupError, and shows nothing, when there is no such button.
+        """
         self._written += 1
-        self._message(f"{channel}-mine-{self._written}", channel, mine=True, text=text, answered=status)
+        name, at, status = f"{channel}-mine-{self._written}", _now(self._vendors), None
+        written: dict[str, Any] = {"mine": True, "text": text, "pressed": pressed, "at": at}
+        self._message(name, channel, **written, answered=None)
+        try:
+            status = await sent
+            return status
+        finally:
+            self._message(name, channel, **written, answered=status, deleted=status is None)
 
     def _sms(self, sms: Sms) -> None:
-        self._message(sms.sid, "sms", text=sms.body, to=sms.to, segments=sms.segments)
+        if sms.to == ANA.phone:
+            self._message(sms.sid, "sms", text=sms.body, to=sms.to, segments=sms.segments)
+
+    def _whatsapp(self, message: PhoneMessage) -> None:
+        if message.to == ANA.phone:
+            buttons = [{"text": one.text, "url": one.url, "callback_data": one.data} for one in message.buttons]
+            self._message(message.wamid, "whatsapp", text=message.text, buttons=buttons, template=message.template)
 
     def _mail(self, mail: Mail) -> None:
-        self._message(mail.message_id, "email", subject=mail.subject, sender=mail.from_header, to=mail.recipient)
+        if mail.recipient == ANA.email:
+            self._message(mail.message_id, "email", subject=mail.subject, sender=mail.from_header, to=mail.recipient)
 
     def _chat(self, message: ChatMessage) -> None:
         name = f"telegram-{message.message_id}"
@@ -86,42 +111,16 @@ class Teller:
         )
 
     def _event(self, event: Json) -> None:
-        """Folds an event into its invoice; `marks` are when the steps of its journey happened, the first time each."""
-        invoice = event["invoice"]
-        if invoice is None:
-            return
-        item_id = f"{self._slug}:{invoice['id']}"
-        known = self._feed.get("invoice", item_id) or {"marks": {}}
-        marks = dict(known["marks"])
-        kind, data = event["type"], event["data"]
-        if kind in _PER_CHANNEL:
-            kind = f"{kind}.{data['channel']}.{data['kind']}"
-        if kind in _DECIDES:
-            marks["settled"] = event["occurred_at"]
-        marks.setdefault(kind, event["occurred_at"])
-        shown = {name: invoice[name] for name in _SHOWN}
-        self._feed.put(
-            "invoice", shown | {"id": item_id, "biller": self._slug, "api_id": invoice["id"], "marks": marks}
-        )
+        """Folds an event into the invoice or the conversation that it is about."""
+        if event["invoice"] is not None:
+            self._fold("invoice", event["invoice"]["id"], event, invoice_after)
+        if is_said(event):
+            self._fold("conversation", event["data"]["conversation"], event, conversation_after)
 
-
-_SHOWN = (
-    "number",
-    "status",
-    "icon",
-    "amount",
-    "paid",
-    "outstanding",
-    "due_on",
-    "payer",
-    "pay_url",
-    "icon_url",
-    "deliveries",
-    "refunds",
-    "sequence",
-    "created_at",
-    "settled_at",
-)
+    def _fold(self, kind: str, name: str, event: Json, after: Callable[[Json | None, Json], Json]) -> None:
+        item_id = f"{self._slug}:{name}"
+        changed = after(self._feed.get(kind, item_id), event)
+        self._feed.put(kind, changed | {"id": item_id, "biller": self._slug})
 
 
 def _now(vendors: Vendors) -> str:

@@ -1,4 +1,4 @@
-"""The vendors around one biller, each a server of its own: mail, Twilio, the Bot API, the bank; and its billing system."""
+"""The vendors around one biller, each a server of its own: mail, Twilio, the Bot API, WhatsApp, the bank; and its billing system."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from gateway.demo.erp import Erp
 from gateway.demo.mail import MailStandIn
 from gateway.demo.telegram import PROVIDER_TOKEN, TelegramStandIn
 from gateway.demo.twilio import TwilioStandIn
+from gateway.demo.whatsapp import WhatsAppStandIn
 from gateway.ports.values import Secret
 
 SETTLE_AFTER_S = 5.0
@@ -26,18 +27,28 @@ class Vendors:
     mail: MailStandIn
     twilio: TwilioStandIn
     telegram: TelegramStandIn
+    whatsapp: WhatsAppStandIn
     bank: Bank
     erp: Erp
     secrets: dict[str, str]
 
-    def addresses(self, chat_url: str, pay_site: str) -> Addresses:
-        """What the biller's file says of them; `pay_site` is where payers type a code."""
+    async def settled(self) -> None:
+        """Waits until every receipt that the stand-ins report by themselves has been answered."""
+        await self.twilio.settled()
+        await self.whatsapp.settled()
+
+    def addresses(self, box_url: str, pay_site: str) -> Addresses:
+        """What the biller's file says of them. The box is where chats are opened; `pay_site` is where payers type a code."""
         return Addresses(
             mail_port=self.mail.port,
             twilio_url=self.twilio.url,
             twilio_account=self.twilio.account_sid,
             telegram_url=self.telegram.url,
-            chat_url=chat_url,
+            chat_url=f"{box_url}/telegram",
+            whatsapp_url=self.whatsapp.api_url,
+            whatsapp_number_id=self.whatsapp.phone_number_id,
+            whatsapp_account=self.whatsapp.business_account_id,
+            wa_url=f"{box_url}/whatsapp",
             bank_url=self.bank.url,
             push_url=self.erp.push_url,
             pay_site=pay_site,
@@ -47,8 +58,17 @@ class Vendors:
 
 @asynccontextmanager
 async def vendors_of(biller: DemoBiller, gateway_url: str, clock: Clock) -> AsyncIterator[Vendors]:
-    """Runs the five servers on free ports of 127.0.0.1, with fresh secrets."""
-    names = ("TWILIO_TOKEN", "MAIL_SECRET", "BOT_SECRET", "BANK_KEY", "BANK_SECRET")
+    """Runs the six servers on free ports of 127.0.0.1, with fresh secrets."""
+    names = (
+        "TWILIO_TOKEN",
+        "MAIL_SECRET",
+        "BOT_SECRET",
+        "BANK_KEY",
+        "BANK_SECRET",
+        "WA_TOKEN",
+        "WA_SECRET",
+        "WA_VERIFY",
+    )
     shared = {name: secrets.token_urlsafe(24) for name in names}
     shared |= {"BOT_TOKEN": biller.bot_token, "BOT_PROVIDER": PROVIDER_TOKEN}
     hooks = f"{gateway_url}/hooks/channels/{biller.slug}"
@@ -68,6 +88,15 @@ async def vendors_of(biller: DemoBiller, gateway_url: str, clock: Clock) -> Asyn
             ),
             telegram=await stack.enter_async_context(
                 TelegramStandIn(token=biller.bot_token, username=biller.bot, now=clock.now)
+            ),
+            whatsapp=await stack.enter_async_context(
+                WhatsAppStandIn(
+                    token=shared["WA_TOKEN"],
+                    app_secret=shared["WA_SECRET"],
+                    verify_token=shared["WA_VERIFY"],
+                    number=biller.whatsapp,
+                    now=clock.now,
+                )
             ),
             bank=await stack.enter_async_context(
                 Bank(

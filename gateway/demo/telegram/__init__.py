@@ -87,9 +87,9 @@ class TelegramStandIn(HttpStandIn):
     def routes(self) -> Iterable[web.RouteDef]:
         return (web.post("/bot{token}/{method}", self._called), web.get("/bot{token}/{method}", self._called))
 
-    def join(self, chat_id: int, first_name: str = "Ana") -> Person:
-        """Somebody who may look the bot up; it cannot write to them before they start the chat."""
-        return self.api.people.setdefault(chat_id, Person(chat_id, first_name))
+    def join(self, chat_id: int, first_name: str = "Ana", *, started: bool = False) -> Person:
+        """Somebody who may look the bot up; it cannot write to them before they start the chat, or did so long ago."""
+        return self.api.people.setdefault(chat_id, Person(chat_id, first_name, started=started))
 
     async def start_chat(self, chat_id: int, token: str | None = None) -> int:
         """Opens `https://t.me/<bot>?start=<token>` and presses Start; the status of the webhook's answer."""

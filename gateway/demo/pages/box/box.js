@@ -2,11 +2,19 @@
 
 import { drawers } from "./dom.js";
 import { startForm } from "./form.js";
+import { putAna, putClock, startHours } from "./hours.js";
 import { putInvoice, putPush, resetLists } from "./lists.js";
-import { putIcon, putMessage, resetPhone, startPhone } from "./phone.js";
+import { putIcon, putMessage, resetPhone, startPhone, suggest } from "./phone.js";
+import { putTalk, resetTalks, startTalks } from "./talks.js";
 import { followTimeline } from "./timeline.js";
 
 const put = {
+  clock: putClock,
+  ana(item) {
+    putAna(item);
+    suggest(item.locale);
+  },
+  conversation: putTalk,
   message: putMessage,
   push: putPush,
   invoice(item, fresh) {
@@ -18,8 +26,11 @@ const put = {
 
 drawers();
 startPhone();
+startHours();
+startTalks();
 resetPhone();
 resetLists();
+resetTalks();
 
 const stopped = document.getElementById("stopped");
 const stream = new EventSource("/live");
@@ -28,6 +39,7 @@ let away = null;
 stream.addEventListener("snapshot", (event) => {
   resetPhone();
   resetLists();
+  resetTalks();
   for (const [kind, items] of Object.entries(JSON.parse(event.data))) for (const item of items) put[kind](item, false);
   document.body.dataset.live = "yes";
 });

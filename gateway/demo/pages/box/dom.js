@@ -34,11 +34,20 @@ export const symbol = (slug, size = 28) =>
   h("img", { class: "symbol", src: `/static/${slug}.svg`, alt: "", width: size, height: size });
 
 const locale = told.texts.months;
-const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const timeZone = "Europe/Bucharest"; // where the billers and Ana are, wherever the page is looked at
+const clock = new Intl.DateTimeFormat(locale, { timeZone, hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const exact = new Intl.DateTimeFormat(locale, {
-  hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3, hourCycle: "h23",
+  timeZone, hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3, hourCycle: "h23",
 });
 const day = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", timeZone: "UTC" });
+const near = new Intl.DateTimeFormat(locale, { timeZone, weekday: "short", day: "numeric", month: "short" });
+const parts = new Intl.DateTimeFormat("en", { timeZone, weekday: "short", hour: "2-digit", hourCycle: "h23" });
+export const dayOf = (instant) => near.format(new Date(instant));
+export const whenOf = (instant) => `${dayOf(instant)}, ${at(instant)}`;
+export function hourOf(instant) {
+  const found = Object.fromEntries(parts.formatToParts(new Date(instant)).map(({ type, value }) => [type, value]));
+  return { hour: Number(found.hour), weekend: ["Sat", "Sun"].includes(found.weekday) };
+}
 export const at = (instant) => clock.format(new Date(instant));
 export const exactly = (instant) => exact.format(new Date(instant));
 export const on = (date) => day.format(new Date(`${date}T00:00:00Z`));

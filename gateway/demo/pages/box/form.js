@@ -1,6 +1,7 @@
 // The form that posts an invoice, and the drawer that shows the same as a curl command and the API's answer.
 
 import { ask, h, t } from "./dom.js";
+import { reads } from "./hours.js";
 
 const form = document.getElementById("form");
 const field = form.elements;
@@ -12,7 +13,7 @@ const draft = () => ({
   number: field.number.value.trim(),
   amount: field.amount.value.trim(),
   due_on: field.due_on.value,
-  locale: field.locale.value,
+  locale: reads(),
   channels: [...form.querySelectorAll("[name=channel]:checked")].map((box) => box.value),
 });
 

@@ -1,6 +1,6 @@
 // The biller's list, its journey strip, and the billing system's log.
 
-import { at, exactly, glyph, h, millis, money, on, symbol, t, told } from "./dom.js";
+import { at, exactly, glyph, h, millis, money, on, symbol, t, told, whenOf } from "./dom.js";
 import { openTimeline } from "./timeline.js";
 
 const rows = document.getElementById("invoices");
@@ -59,12 +59,29 @@ function row(item) {
     h("td", {}, h("button", { type: "button", class: "more", onclick: () => openTimeline(item) },
       h("img", { class: "state", src: `${item.icon_url.svg}?v=${item.sequence}.${item.icon}`, alt: t(`state.${item.icon}`), title: t(`state.${item.icon}`), width: 26, height: 26 }),
       h("span", { class: "two" }, h("strong", {}, item.number), h("small", {}, symbol(item.biller, 14), told.billers[item.biller].name)))),
-    h("td", { class: "wide" }, item.payer.name),
-    h("td", { class: `wide${item.icon === "overdue" ? " late" : ""}` }, on(item.due_on)),
+    h("td", { class: "wide" }, h("span", { class: "two" }, item.payer.name, h("small", { class: item.icon === "overdue" ? "late" : "" }, t("due", { on: on(item.due_on) })))),
     h("td", { class: "wide" }, h("span", { class: "sent" }, item.deliveries.filter((one) => one.kind === "invoice_issued").map(delivery))),
+    h("td", { class: "wide" }, next(item)),
     h("td", { class: "num" }, h("span", { class: "two" }, h("strong", {}, money(item.amount)), h("small", { class: `is ${item.icon}` }, stateOf(item)))),
     h("td", {}, h("span", { class: `booked${word === item.status ? " same" : ""}`, title: word ? t("booked_as", { state: t(`state.${word}`) }) : t("not_booked") },
       word === "paid" ? glyph("check") : null, word ? t(`state.${word}`) : "–")));
+}
+
+// The reminders that are to come, the first one first; what waits for a decision has no instant.
+export const toCome = (item) =>
+  Object.values(item.reminders).sort((a, b) => (a.at ?? "9").localeCompare(b.at ?? "9"));
+
+const HELD = new Set(["promise", "already_paid", "plan", "dispute", "own_reminder", "weekend", "holiday", "quiet_hours"]);
+export const why = (one) =>
+  one.held ? t(`held.${HELD.has(one.held) ? one.held : "other"}`) : t(`reminder.${one.source}`, { tone: t(`tone.${one.tone}`) });
+
+const promised = (item) =>
+  item.promise && h("small", { class: item.promise.state === "broken" ? "bad" : "" }, t(`promise.${item.promise.state}`, { on: item.promise.on ? on(item.promise.on) : "" }));
+
+function next(item) {
+  const [first] = toCome(item);
+  if (!first) return h("span", { class: "two" }, h("span", {}, "–"), promised(item));
+  return h("span", { class: "two" }, h("span", {}, first.at ? whenOf(first.at) : "–"), promised(item) || h("small", {}, why(first)));
 }
 
 const stateOf = (item) =>

@@ -1,17 +1,19 @@
-// The payer's phone: three apps, each a thread of what arrived and what Ana answered.
+// The payer's phone: four apps, each a thread of what arrived and what Ana answered.
 
-import { ask, at, glyph, h, link, symbol, t, told } from "./dom.js";
+import { ask, at, dayOf, glyph, h, link, on, symbol, t, told } from "./dom.js";
 
 const devices = new Map([...document.querySelectorAll(".device")].map((node) => [node.dataset.channel, node]));
 const shown = new Map(); // message id -> its node
 const mails = new Map(); // message id -> its frame
 const invoices = new Map(); // pay_url -> sequence
 const lastBiller = {};
+const lastDay = {};
 
 export function resetPhone() {
   shown.clear();
   mails.clear();
   for (const [channel, device] of devices) {
+    delete lastDay[channel];
     thread(device).replaceChildren(h("p", { class: "empty" }, symbolOf(channel), t(`empty_${channel}`)));
     count(device, 0);
   }
@@ -43,7 +45,10 @@ export function putMessage(item, fresh) {
   shown.set(item.id, node);
   if (old) old.replaceWith(node);
   else if (item.channel === "email") list.prepend(node); // an inbox has the newest on top
-  else list.append(node);
+  else {
+    if (lastDay[item.channel] !== dayOf(item.at)) list.append(h("p", { class: "day" }, (lastDay[item.channel] = dayOf(item.at))));
+    list.append(node);
+  }
   if (!item.mine && !old) talkTo(item.channel, item.biller);
   count(device, list.querySelectorAll(".theirs").length);
   if (!old) list.scrollTo({ top: item.channel === "email" ? 0 : list.scrollHeight });
@@ -58,11 +63,17 @@ function talkTo(channel, biller) {
 }
 
 const who = (item, side) =>
-  h("p", { class: "who" }, symbol(item.biller, 18), told.billers[item.biller].name, h("time", { datetime: item.at }, at(item.at)), side);
+  h("p", { class: "who" }, symbol(item.biller, 18), told.billers[item.biller].name, h("time", { datetime: item.at }, item.channel === "email" ? `${on(item.at.slice(0, 10))}, ${at(item.at)}` : at(item.at)), side);
 
 const draw = {
   sms: (item) =>
     h("div", { class: "message theirs", data: { id: item.id } }, who(item), h("p", { class: "bubble" }, linked(item.text))),
+
+  whatsapp: (item) =>
+    h("div", { class: "message theirs", data: { id: item.id } },
+      who(item, item.template && h("em", { class: "edited", title: item.template }, t("template"))),
+      h("p", { class: "bubble" }, linked(item.text)),
+      item.buttons.length > 0 && h("div", { class: "keys" }, item.buttons.map((button) => key(item, button)))),
 
   telegram: (item) =>
     h("div", { class: "message theirs", data: { id: item.id } },
@@ -90,10 +101,11 @@ const draw = {
 };
 
 const mine = (item) =>
-  h("div", { class: "message mine" },
+  h("div", { class: `message mine${item.pressed ? " pressed" : ""}` },
     h("p", { class: "bubble" }, item.text),
     h("p", { class: "who" }, h("time", { datetime: item.at }, at(item.at)),
-      item.answered >= 200 && item.answered < 300
+      item.pressed && h("span", {}, t("pressed")),
+      item.answered === null ? null : item.answered >= 200 && item.answered < 300
         ? h("span", { class: "good", title: t("taken") }, glyph("check"))
         : h("span", { class: "bad", title: t("not_taken") }, glyph("cross"))));
 
@@ -114,7 +126,7 @@ const payKey = (item, button) => {
 const key = (item, button) =>
   button.pay ? payKey(item, button) : button.url
     ? link(button.url, button.text, glyph("out"))
-    : h("button", { type: "button", onclick: () => ask(`/replies/${item.biller}/telegram`, { button: button.callback_data }) }, button.text);
+    : h("button", { type: "button", onclick: () => ask(`/replies/${item.biller}/${item.channel}`, { button: button.callback_data, text: button.text }) }, button.text);
 
 function linked(text) {
   return text.split(/(https?:\/\/\S+)/).map((part, place) => (place % 2 ? link(part, part.replace(/^https?:\/\//, "")) : part));
@@ -149,6 +161,16 @@ export function putIcon(invoice) {
   for (const frame of mails.values()) freshen(frame, invoice.pay_url, invoice.sequence);
 }
 
+const write = (channel, text) => ask(`/replies/${lastBiller[channel] ?? Object.keys(told.billers)[0]}/${channel}`, { text });
+
+// What Ana might say, in the language that she reads.
+export function suggest(locale) {
+  for (const [channel, device] of devices) {
+    device.querySelector(".says")?.replaceChildren(...Object.values(told.phrases[locale]).map((phrase) =>
+      h("button", { type: "button", onclick: () => write(channel, phrase).catch(() => {}) }, phrase)));
+  }
+}
+
 export function startPhone() {
   for (const [channel, device] of devices) {
     device.querySelector("form").addEventListener("submit", async (event) => {
@@ -158,16 +180,14 @@ export function startPhone() {
       if (!text) return;
       input.value = "";
       try {
-        await ask(`/replies/${lastBiller[channel] ?? Object.keys(told.billers)[0]}/${channel}`, { text });
+        await write(channel, text);
       } catch {
         input.value = text;
       }
     });
   }
-  const tick = () => {
-    for (const node of document.querySelectorAll("[data-clock]")) node.textContent = at(Date.now());
-  };
-  tick();
-  setInterval(tick, 10_000);
-  new ResizeObserver(() => mails.forEach(fit)).observe(document.querySelector(".phones"));
+  new ResizeObserver(() => {
+    mails.forEach(fit);
+    for (const [channel, device] of devices) if (channel !== "email") thread(device).scrollTo({ top: thread(device).scrollHeight });
+  }).observe(document.querySelector(".devices"));
 }

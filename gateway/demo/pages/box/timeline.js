@@ -1,6 +1,7 @@
 // The drawer of one invoice: its facts, every event in order, and the invoice as the API shows it. It follows what happens.
 
-import { ask, exactly, glyph, h, link, money, on, symbol, t, told } from "./dom.js";
+import { ask, at, dayOf, exactly, glyph, h, link, money, on, symbol, t, told, whenOf } from "./dom.js";
+import { toCome, why } from "./lists.js";
 
 const drawer = document.getElementById("drawer");
 const title = document.getElementById("drawer-title");
@@ -14,7 +15,7 @@ export async function openTimeline(item) {
 }
 
 export function followTimeline(item) {
-  if (drawer.open && open?.id === item.id) draw(item).catch(() => {});
+  if (drawer.open && open?.id === item.id) draw((open = item)).catch(() => {});
 }
 
 async function draw(item) {
@@ -29,6 +30,10 @@ async function draw(item) {
       h("p", { class: "quietly" }, `${told.billers[item.biller].name} · ${invoice.payer.name} · ${on(invoice.due_on)}`),
       invoice.refunds.map((one) => h("p", { class: "notice" }, t("refund", { amount: money(one.amount), reason: one.reason }))),
       h("p", {}, linkToPage(invoice))),
+    h("section", {}, h("h3", {}, t("to_come")),
+      toCome(item).length === 0 ? h("p", { class: "quietly" }, t("nothing_to_come"))
+        : h("ul", { class: "coming" }, toCome(item).map((one) =>
+            h("li", {}, glyph("bell"), h("strong", {}, one.at ? whenOf(one.at) : "–"), h("span", {}, why(one)))))),
     h("section", {}, h("h3", {}, t("timeline")), h("ol", { class: "events" }, events.map(event))),
     h("details", { open: unfolded }, h("summary", {}, t("json")), h("pre", { tabindex: 0 }, JSON.stringify(invoice, null, 2))));
 }
@@ -42,7 +47,7 @@ function linkToPage(invoice) {
 const TONES = [[/^(invoice\.paid|payment\.received|delivery\.delivered)$/, "good"], [/\.(failed|reversed|duplicate|dead|stopped|impossible|mismatch|expired)$/, "bad"]];
 const event = (one) =>
   h("li", { class: TONES.find(([pattern]) => pattern.test(one.type))?.[1] ?? "" },
-    h("time", { datetime: one.occurred_at }, exactly(one.occurred_at)), h("strong", {}, one.type), h("span", {}, detail(one.data)));
+    h("time", { datetime: one.occurred_at, title: exactly(one.occurred_at) }, `${dayOf(one.occurred_at)}, ${at(one.occurred_at)}`), h("strong", {}, one.type), h("span", {}, detail(one.data)));
 
 const detail = (data) =>
   Object.entries(data)

@@ -18,7 +18,8 @@ import pytest
 from gateway.app import running
 from gateway.demo.bank import CreateFault
 from gateway.demo.box import Box
-from gateway.demo.box.once import Broken, Report, headless, walk
+from gateway.demo.box.once import headless, walk
+from gateway.demo.box.steps import Broken, Report
 from tests.gateway.demo.box.harness import items
 
 STEPS = ["start", "post", "sms", "email", "telegram", "page", "attempt", "bank", "confirm", "push", "icon"]

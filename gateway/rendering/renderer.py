@@ -150,7 +150,7 @@ class Renderer:
         The same for every context whose link has the same beginning; another one, with no button, for those without links.
         Raises TypeError as `render` does.
         """
-        if type(example) is not MESSAGES.get(kind):
+        if kind not in KEPT_KINDS or type(example) is not MESSAGES[kind]:
             raise TypeError(f"{kind} is not rendered from {type(example).__name__}")
         voice = self._voice(biller, locale)
         return self._kept(voice, kind, example).kept(kind, voice.language)

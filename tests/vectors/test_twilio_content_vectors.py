@@ -15,7 +15,7 @@ from gateway.ports.http import HttpResponse
 from gateway.testing.channel_steps import a_message
 from tests.channels.sms_whatsapp_bench import SmsWhatsAppBench, open_bench
 from tests.channels.test_sms import Answers
-from tests.channels.test_whatsapp import LATER, PAY, READ, TEMPLATE, TEXT_KEPT
+from tests.channels.test_whatsapp import LATER, PAY, READ, TEMPLATE, TEXT_FREE, TEXT_KEPT
 from tests.vectors.test_twilio_vectors import MESSAGES, resolved
 
 
@@ -36,7 +36,8 @@ async def everything(bench: SmsWhatsAppBench) -> None:
     channel = bench.channel()
     await channel.templates([TEXT_KEPT])
     await channel.register_template(TEXT_KEPT)
-    await channel.templates([TEXT_KEPT])
+    await channel.register_template(TEXT_FREE)
+    await channel.templates([TEXT_KEPT, TEXT_FREE])
     await channel.send(a_message(bench, buttons=[PAY]))
     await channel.send(a_message(bench, buttons=[LATER]))
     await channel.send(a_message(bench, text=READ, template=TEMPLATE, in_window=False))

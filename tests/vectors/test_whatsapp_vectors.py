@@ -17,8 +17,8 @@ from channels.whatsapp.inbound import events_in
 from gateway.ports.channel import DeliveryStatus, DeliveryUpdate, InboundMessage
 from gateway.ports.errors import InvalidSignature, Rejected
 from gateway.ports.values import Secret, WebhookRequest
-from gateway.rendering import KINDS, Renderer
-from gateway.rendering.samples import sample_message
+from gateway.rendering import KEPT_KINDS, Renderer
+from gateway.rendering.samples import about_invoice, link_free
 from gateway.testing.channel_steps import a_message
 from tests.channels.test_whatsapp import DOCUMENT, LATER, PAY, TEMPLATE, TEXT_KEPT, Answers
 from tests.channels.test_whatsapp_inbound import AT
@@ -170,7 +170,9 @@ class TestOpenApi:
 
     async def test_our_texts_are_described_and_kept(self, bench: WhatsAppBench, described: dict[str, Any]) -> None:
         renderer = Renderer()
-        texts = [renderer.kept(kind, sample_message(kind), locale) for kind in KINDS for locale in ("ro", "en")]
+        messages = [(kind, about_invoice(kind)) for kind in KEPT_KINDS]
+        messages += [(kind, link_free(message)) for kind, message in messages]
+        texts = [renderer.kept(kind, message, locale) for kind, message in messages for locale in ("ro", "en")]
         for text in texts:
             await bench.channel().register_template(text)
         schema = described["paths"][TEMPLATES]["post"]["requestBody"]["content"]["application/json"]["schema"]

@@ -60,6 +60,11 @@ def test_places_follow_the_words_of_each_language(renderer: Renderer, kind: str)
     assert renderer.kept(kind, sample_message(kind), "ro").body != renderer.kept(kind, sample_message(kind), "en").body
 
 
+def test_an_answer_is_not_kept(renderer: Renderer) -> None:
+    with pytest.raises(TypeError, match="reply"):
+        renderer.kept("reply", sample_message("reply"), "ro")  # type: ignore[arg-type]
+
+
 def test_another_text_button_or_host_is_another_template(renderer: Renderer, tmp_path: Path) -> None:
     example = sample_message("invoice_issued")
     own = Path(shutil.copytree(templates_root(), tmp_path / "templates"))

@@ -12,7 +12,6 @@ from benchmarks.machine import Spent
 from benchmarks.rounds import Result, Sample, Spread, compare, percentile
 from benchmarks.sinks import Counted, http_sink
 
-pytestmark = pytest.mark.xdist_group("benchmarks")
 ALWAYS = {"intake", "page", "journey"}
 COMPARED = {"intake", "confirmation", "page", "email", "push", "drain"}
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -18,6 +19,7 @@ from tests.harness.browser import chromium
 from tests.harness.compiled import share_compiled_templates
 from tests.harness.databases import ENGINES, Databases
 from tests.harness.postgres import Cluster, free_port, running_cluster
+from tests.harness.scheduling import Scheduling
 from tests.harness.vectors import vectors_or_skip
 
 # The same examples on every machine and at any load: a run that was green is green. `make soak` searches on.
@@ -38,6 +40,11 @@ def pytest_configure() -> None:
     share_compiled_templates()
     # structlog's own way to show a traceback draws every local variable: seconds of work for a fault that a test wants.
     structlog.configure(processors=[structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling | None:
+    return Scheduling(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
 @pytest.fixture

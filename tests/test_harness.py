@@ -13,7 +13,9 @@ import sqlalchemy as sa
 from gateway.clock import Clock, SystemClock
 from gateway.store.database import Database
 from gateway.testing.clock import START, FakeClock
+from tests.harness.house import ROOT
 from tests.harness.postgres import Cluster
+from tests.harness.scheduling import TOGETHER, Scheduling
 
 
 async def _tables(url: str) -> list[str]:
@@ -93,3 +95,11 @@ async def test_a_database_is_migrated_and_nobody_else_s(database: Database, roun
 
 async def test_a_database_is_of_the_engine_that_was_asked(database: Database, database_url: str) -> None:
     assert database_url.startswith(f"{database.dialect}://")
+
+
+def test_the_files_that_stay_together_are_there() -> None:
+    assert [name for name in TOGETHER if not (ROOT / name).exists()] == []
+    scopes = Scheduling._split_scope
+    [wheel, *_] = (name for name in TOGETHER if name.endswith("wheel.py"))
+    assert scopes(None, f"{wheel}::a[x::y]") == scopes(None, f"{wheel}::TestB::c") == wheel  # type: ignore[arg-type]
+    assert scopes(None, "tests/test_docs.py::a[1]") == "tests/test_docs.py::a[1]"  # type: ignore[arg-type]

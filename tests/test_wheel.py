@@ -17,7 +17,7 @@ import pytest
 
 from tests.harness.house import CODE, ROOT, name_of, tracked
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("wheel")]
+pytestmark = pytest.mark.timeout(240)
 
 needs_cli = pytest.mark.skipif(find_spec("gateway.cli") is None, reason="there is no command yet")
 

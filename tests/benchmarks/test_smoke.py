@@ -12,8 +12,7 @@ from benchmarks.machine import Spent
 from benchmarks.rounds import Result, Sample, Spread, compare, percentile
 from benchmarks.sinks import Counted, http_sink
 
-pytestmark = pytest.mark.xdist_group("benchmarks")
-ALWAYS = {"intake", "page", "journey", "dates"}
+ALWAYS = {"intake", "page", "journey", "dates", "chat"}
 COMPARED = {"intake", "confirmation", "page", "email", "push", "drain", "dates"}
 
 

@@ -33,7 +33,6 @@ from tests.harness.journeys import Journey
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.timeout(180),
-    pytest.mark.xdist_group("bad input"),
 ]
 
 BIG = b"x" * 10_000_000

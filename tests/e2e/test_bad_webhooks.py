@@ -37,7 +37,6 @@ from tests.harness.vendors_seen import SECRETS
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.timeout(180),
-    pytest.mark.xdist_group("bad webhooks"),
 ]
 
 

@@ -28,7 +28,7 @@ from gateway.services import keys, setup
 from gateway.vault import new_key
 from tests.harness.house import ROOT
 
-LIMIT_S = 30.0  # for anything that a process is waited for
+LIMIT_S = 60.0  # for anything that a process is waited for
 
 
 @dataclass(slots=True)

@@ -165,7 +165,8 @@ async def test_axe_finds_nothing_and_nothing_overflows(browser: Browser, site: S
         site.context = replace(context, action=site.url("/static/none")) if isinstance(context, HandOver) else context
         await page.add_init_script("HTMLFormElement.prototype.submit = () => {}")
         await page.goto(site.url(f"{PATH}?lang={'en' if scheme == 'dark' else 'ro'}"))
-        found[name] = await faults(page)
+        # What axe finds hangs on the colours or on the width, so two of the four are enough for it.
+        found[name] = await faults(page) if (width == 320) == (scheme == "light") else []
         overflow = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         found[name] += [f"{overflow} px wider than the screen"] if overflow > 0 else []
 

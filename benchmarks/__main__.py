@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks import machine, report
-from benchmarks.legs import confirmation, drain, email, growth, intake, journey, page, push, turnaround
+from benchmarks.legs import confirmation, drain, email, growth, intake, journey, page, push, reminders, turnaround
 from benchmarks.rounds import Plan, Result
 
 LEGS: dict[str, Callable[[Plan], Awaitable[Result]]] = {
@@ -28,6 +28,7 @@ LEGS: dict[str, Callable[[Plan], Awaitable[Result]]] = {
     "drain": drain.run,
     "journey": journey.run,
     "growth": growth.run,
+    "reminders": reminders.run,
 }
 
 

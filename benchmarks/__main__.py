@@ -15,7 +15,20 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks import machine, report
-from benchmarks.legs import chat, confirmation, dates, drain, email, growth, intake, journey, page, push, turnaround
+from benchmarks.legs import (
+    chat,
+    confirmation,
+    dates,
+    drain,
+    email,
+    growth,
+    intake,
+    journey,
+    page,
+    push,
+    reminders,
+    turnaround,
+)
 from benchmarks.rounds import Plan, Result
 
 LEGS: dict[str, Callable[[Plan], Awaitable[Result]]] = {
@@ -30,6 +43,7 @@ LEGS: dict[str, Callable[[Plan], Awaitable[Result]]] = {
     "growth": growth.run,
     "dates": dates.run,
     "chat": chat.run,
+    "reminders": reminders.run,
 }
 
 

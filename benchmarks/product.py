@@ -1,6 +1,6 @@
 """The product under test, as a process of its own: a gateway, and a worker when it is told to work.
 
-Settings: `folder`, and what `setting.biller` takes. Commands: `work`, `rest`, `clone`, `add_tasks`, `drain`, `count`.
+Settings: `folder`, and what `setting.biller` takes. Commands: the methods of `_UnderTest`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from benchmarks import child, seed, setting
 from gateway import app, logs
 from gateway.domain.keys import Scope
-from gateway.services import keys, setup
+from gateway.services import forecast, keys, planning, setup
 from gateway.services.context import Context
 from gateway.store import schema
 from gateway.store.outbox import Task
@@ -46,7 +46,8 @@ async def main() -> None:
         under_test = _UnderTest(ctx)
         ready = {"port": int(running.url.rpartition(":")[2]), "key": key}
         commands = {
-            name: getattr(under_test, name) for name in ("work", "rest", "clone", "add_tasks", "drain", "count")
+            name: getattr(under_test, name)
+            for name in ("work", "rest", "clone", "add_tasks", "drain", "count", "apply", "replan", "foresee")
         }
         async with under_test.resting_at_the_end():
             await child.obey(ready, commands)
@@ -109,6 +110,24 @@ class _UnderTest:
 
         await self.work(told, {NOTHING: Kind(nothing, ())})
         await emptied.wait()
+
+    async def apply(self, told: dict[str, Any]) -> None:
+        """Applies the biller with this reminder policy; what follows is left to `replan`."""
+        await setup.apply(self._ctx, setting.biller(reminders=told["reminders"]))
+
+    async def replan(self, told: dict[str, Any]) -> None:
+        """Brings every ladder to the policy, as the task does."""
+        biller = self._ctx.directory.biller_called("acme")
+        assert biller is not None
+        while await planning.replan_all(self._ctx, biller.id) is not None:
+            pass
+
+    async def foresee(self, told: dict[str, Any]) -> dict[str, int]:
+        """Looks so many `days` ahead, at `number` payers; gives how many messages there are."""
+        biller = self._ctx.directory.biller_called("acme")
+        assert biller is not None
+        found, _ = await forecast.ahead(self._ctx, biller, told["days"], told["number"])
+        return {"messages": sum(one.status == "send" for one in found)}
 
     async def count(self, told: dict[str, Any]) -> dict[str, int]:
         """How many rows there are in each table."""

@@ -7,6 +7,7 @@ import hmac
 import json
 import time
 from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ _ENVIRONMENT = {
 }
 PUBLIC_URL = "http://127.0.0.1:8080"
 BANK_ACCOUNT = "acme.bank"
+DUE_ON = "2026-12-08"
 NOBODY = "http://127.0.0.1:9"
 
 
@@ -49,9 +51,17 @@ def config(folder: Path) -> Config:
 
 
 def biller(
-    *, smtp_port: int = 9, bank_url: str = NOBODY, bot_api_url: str = "", push: Sequence[dict[str, Any]] = ()
+    *,
+    smtp_port: int = 9,
+    bank_url: str = NOBODY,
+    bot_api_url: str = "",
+    push: Sequence[dict[str, Any]] = (),
+    reminders: dict[str, Any] | None = None,
 ) -> BillerConfig:
-    """A biller that sends by email, is paid through the sandbox bank, and has these push endpoints; with `bot_api_url` a bot too."""
+    """A biller that sends by email, is paid through the sandbox bank, and has these push endpoints and this reminder policy.
+
+    With `bot_api_url` it has a bot too.
+    """
     bot = {
         "bot_token": {"env": "BOT"},
         "webhook_secret": {"env": "BOT_SECRET"},
@@ -79,6 +89,7 @@ def biller(
                 "webhook_secret": {"env": "BANK"},
             }
         },
+        "reminders": reminders or {},
         "push": [target | {"secret": {"env": "PUSH"}} for target in push],
     }
     return biller_from(values, Registry(), where=Place(Path(), _ENVIRONMENT), file="acme.toml")
@@ -89,13 +100,19 @@ def links() -> LinkSigner:
     return LinkSigner([derive(parse_key(MASTER), "links")])
 
 
+def ladder(steps: int) -> dict[str, Any]:
+    """A reminder policy whose first step is in three days, whatever the date is; none without steps."""
+    first = (datetime.now(UTC).date() - date.fromisoformat(DUE_ON)).days + 3
+    return {"steps": [{"at": f"{first + 3 * n:+d}d", "channels": ["email"]} for n in range(steps)]}
+
+
 def invoice(number: str, *, deliver: bool = True) -> dict[str, Any]:
     """An invoice of usual size, about 750 bytes as JSON."""
     return {
         "number": number,
         "amount": {"value": "123.45", "currency": "RON"},
         "issued_on": "2026-11-23",
-        "due_on": "2026-12-08",
+        "due_on": DUE_ON,
         "description": "Energie electrică, noiembrie 2026",
         "lines": [
             {"description": "Energie activă", "quantity": "142", "unit": "kWh", "unit_price": "0.62"},

@@ -38,15 +38,11 @@ def _sum(written: object) -> Decimal:
     return Decimal(written)
 
 
-def _quiet(written: object) -> object:
-    if written == "":
-        return ()
-    parts = written.split("-") if isinstance(written, str) else written
-    if not isinstance(parts, list | tuple) or len(parts) != 2:
+def _quiet(written: str) -> str:
+    begins, _, ends = written.partition("-")
+    if written and (begins == ends or not (_CLOCK.fullmatch(begins) and _CLOCK.fullmatch(ends))):
         raise ValueError('is written as "20:00-09:00"; "" for none')
-    if not all(isinstance(part, str) and _CLOCK.fullmatch(part) for part in parts) or parts[0] == parts[1]:
-        raise ValueError('is written as "20:00-09:00"; "" for none')
-    return tuple(parts)
+    return written
 
 
 def _currency(code: str) -> str:
@@ -65,7 +61,7 @@ Days = Annotated[
     Field(description="Days from the due date: `-3d`, `0`, `+10d`."),
 ]
 Sum = Annotated[Decimal, BeforeValidator(_sum), PlainSerializer(str, return_type=str)]
-QuietHours = Annotated[tuple[str, ...], BeforeValidator(_quiet), PlainSerializer("-".join, return_type=str)]
+QuietHours = Annotated[str, AfterValidator(_quiet)]
 Currency = Annotated[str, AfterValidator(_currency)]
 Locales = Annotated[tuple[Annotated[str, AfterValidator(normalise_locale)], ...], AS_TUPLE]
 Words = Annotated[tuple[Annotated[str, Field(min_length=1, max_length=40)], ...], AS_TUPLE]
@@ -132,7 +128,7 @@ class ReminderPolicy(Section):
 
     steps: Annotated[tuple[ReminderStep, ...], AS_TUPLE] = ()
     hour: Hour = Field(default=9, description="Of the payer's day, for steps without their own.")
-    quiet: QuietHours = Field(default=("20:00", "09:00"), description='In the payer\'s zone; `""` for none.')
+    quiet: QuietHours = Field(default="20:00-09:00", description='In the payer\'s zone; `""` for none.')
     working_days: bool = Field(default=True, description="Not on Saturdays and Sundays.")
     holidays: bool = Field(default=True, description="Not on public holidays of the biller's `country`.")
     per_day: int = Field(
@@ -182,7 +178,7 @@ class ReminderPolicy(Section):
         return Policy(
             rungs=tuple(step.rung for step in self.steps),
             hour=self.hour,
-            quiet=Quiet(*map(time.fromisoformat, self.quiet)) if self.quiet else None,
+            quiet=Quiet(*map(time.fromisoformat, self.quiet.split("-"))) if self.quiet else None,
             calendar=Calendar(country, self.working_days, self.holidays),
             per_day=self.per_day,
             per_week=self.per_week,

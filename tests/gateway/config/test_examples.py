@@ -18,6 +18,12 @@ from gateway.signing import new_secret
 from gateway.vault import new_key
 from tests.harness.house import ROOT, name_of, tracked
 
+CHANNELS = """
+[channels]
+email = { host = "smtp.example.ro", from_address = "a@example.ro" }
+sms = { account_sid = "AC00000000000000000000000000000000", auth_token = { env = "A" }, from_number = "+40312345678" }
+telegram = { bot_token = { env = "A" }, webhook_secret = { env = "A" } }
+"""
 EXAMPLES = ROOT / "docs" / "examples"
 BLOCK = re.compile(r"^( *)```toml\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 
@@ -80,11 +86,11 @@ def test_what_the_pages_show_is_taken(text: str, tmp_path: Path) -> None:
         missing = [line for key, line in rest.items() if key not in shown]
         file.write_text("\n".join([*missing, text]))
         load_config(file, environment=Shell())
-    elif {"biller", "brand", "delivery", "payments", "channels", "providers", "push"} & shown.keys():
+    elif {"biller", "brand", "delivery", "payments", "reminders", "channels", "providers", "push"} & shown.keys():
         rest = (
             'biller = { slug = "acme", legal_name = "Acme", display_name = "Acme" }\n' if "biller" not in shown else ""
         )
-        file.write_text(rest + text)
+        file.write_text(rest + text + (CHANNELS if "reminders" in shown and "channels" not in shown else ""))
         load_biller(file, Registry(), environment=Shell())
     else:
         assert {"project", "tool"} & shown.keys(), "neither ours nor a project's file"

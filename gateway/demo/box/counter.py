@@ -12,6 +12,7 @@ from gateway.demo.box.asking import Site, as_json, body_of
 
 ZONE = ZoneInfo("Europe/Bucharest")
 MORNING = time(9)
+MOST_HELD = 10  # times that a reminder is held before it goes out
 
 
 class Counter:
@@ -19,10 +20,10 @@ class Counter:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._jumps: Mapping[str, Callable[[], Awaitable[datetime | None]]] = {
-            "hour": self._in_an_hour,
-            "morning": self._next_morning,
-            "reminder": site.next_reminder,
+        self._moves: Mapping[str, Callable[[], Awaitable[bool]]] = {
+            "hour": self._an_hour,
+            "morning": self._to_morning,
+            "reminder": self._to_reminder,
         }
         site.clock.on_move(self._tell_time)
         self._tell_time()
@@ -53,23 +54,40 @@ class Counter:
         return as_json({"status": answered.status, "answer": answered.body})
 
     async def _move(self, request: web.Request) -> web.Response:
-        """Moves the clock `to` an hour from now, the next 9:00, or Ana's next reminder; 409 when there is none."""
-        where = self._jumps.get(str((await body_of(request)).get("to")))
-        if where is None:
+        """Moves the clock `to` an hour from now, the next 9:00, or when Ana is reminded next; 409 when she is not."""
+        move = self._moves.get(str((await body_of(request)).get("to")))
+        if move is None:
             raise web.HTTPUnprocessableEntity(text="Not a place in time.")
-        at = await where()
-        if at is None:
+        if not await move():
             raise web.HTTPConflict(text="No reminder is planned.")
-        await self._site.jumps.to(at)
         return as_json({"now": self._site.clock.now().isoformat()})
 
-    async def _in_an_hour(self) -> datetime:
-        return self._site.clock.now() + timedelta(hours=1)
+    async def _an_hour(self) -> bool:
+        await self._site.jumps.to(self._site.clock.now() + timedelta(hours=1))
+        return True
 
-    async def _next_morning(self) -> datetime:
+    async def _to_morning(self) -> bool:
         now = self._site.clock.now().astimezone(ZONE)
         day = now.date() + timedelta(days=1) if now.time() >= MORNING else now.date()
-        return datetime.combine(day, MORNING, ZONE)
+        await self._site.jumps.to(datetime.combine(day, MORNING, ZONE))
+        return True
+
+    async def _to_reminder(self) -> bool:
+        """One that is held when it is due, by a weekend or a promise, is followed to when it goes out."""
+        before, moved = self._received(), False
+        for _ in range(MOST_HELD):
+            at = await self._site.next_reminder()
+            if at is None:
+                break
+            await self._site.jumps.to(at)
+            moved = True
+            if self._received() > before:
+                break
+        return moved
+
+    def _received(self) -> int:
+        """How many messages Ana has."""
+        return sum(not item["mine"] for item in self._site.feed.all("message"))
 
     def _tell_time(self) -> None:
         self._site.feed.put("clock", {"id": "clock", "now": self._site.clock.now().isoformat()})

@@ -15,7 +15,11 @@ from aiohttp import web
 from gateway import control
 from gateway.app import open_context
 from gateway.config import default_config
-from gateway.control import wire
+from gateway.config.biller import biller_from
+from gateway.config.shapes import Place
+from gateway.control import pack_biller, wire
+from gateway.control.packing import unpack_biller
+from gateway.registry import Registry
 from gateway.services.context import Context
 from tests.gateway.cli.terminal import Terminal
 
@@ -38,6 +42,27 @@ async def test_an_operation_is_carried_out_and_refused_alike(ctx: Context, tmp_p
             assert over_the_socket.value.details == directly.value.details
     with pytest.raises(control.NobodyListens):
         await control.ask(tmp_path / "s", "key.list", {"biller": None})
+
+
+def test_a_packed_biller_is_the_same_biller(tmp_path: Path) -> None:
+    """Every key of an account that is the core's goes over the socket."""
+    meta = {name: {"env": "X"} for name in ("access_token", "app_secret", "verify_token")}
+    values = {
+        "biller": {"slug": "acme", "legal_name": "Acme SRL", "display_name": "Acme"},
+        "channels": {
+            "free": {"adapter": "whatsapp", "phone_number_id": "1", "link_free": True, **meta},
+            "phoned": {"adapter": "whatsapp", "phone_number_id": "2", "use_phone": True, **meta},
+        },
+        "delivery": {"pay_site": "acme.example"},
+    }
+    config = biller_from(values, Registry(), where=Place(tmp_path, {"X": "x"}), file="acme.toml")
+
+    again = unpack_biller(pack_biller(config), Registry())
+
+    assert [(one.name, one.link_free, one.use_phone) for one in again.channels] == [
+        ("free", True, False),
+        ("phoned", False, True),
+    ]
 
 
 async def test_a_fault_of_ours_is_said_to_be_one(ctx: Context, tmp_path: Path) -> None:

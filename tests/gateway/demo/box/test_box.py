@@ -18,11 +18,34 @@ import pytest
 from gateway.app import running
 from gateway.demo.bank import CreateFault
 from gateway.demo.box import Box
+from gateway.demo.box.clock import BoxClock
+from gateway.demo.box.converse import BEGINS_AT, converse
 from gateway.demo.box.once import headless, walk
 from gateway.demo.box.steps import Broken, Report
 from tests.gateway.demo.box.harness import items
 
 STEPS = ["start", "post", "sms", "email", "telegram", "page", "attempt", "bank", "confirm", "push", "icon"]
+
+
+CHAT = [
+    "start",
+    "post",
+    "list",
+    "remind",
+    "reminder",
+    "telegram_list",
+    "telegram_remind",
+    "telegram_reminder",
+    "promise",
+    "broken_promise",
+    "page",
+    "attempt",
+    "bank",
+    "paid",
+    "no_reminder",
+    "stop",
+    "stopped",
+]
 
 
 async def test_it_lives_on_loopback_and_leaves_nothing() -> None:
@@ -31,6 +54,7 @@ async def test_it_lives_on_loopback_and_leaves_nothing() -> None:
         for house in box.houses.values():
             vendors = house.vendors
             urls += [vendors.mail.url, vendors.twilio.url, vendors.telegram.url, vendors.bank.url, vendors.erp.url]
+            urls += [vendors.whatsapp.url]
         assert all(re.fullmatch(r"(http|smtp)://127\.0\.0\.1:\d+", url) for url in urls)
         assert len(set(urls)) == len(urls), "each is a server of its own"
         assert (box.folder / "achit.db").exists()
@@ -68,6 +92,24 @@ async def test_the_loop_without_a_browser() -> None:
     assert report["ok"] is True, report
     assert [step["step"] for step in report["steps"]] == STEPS
     assert all(step["ms"] > 0 for step in report["steps"])
+
+
+async def test_a_conversation_without_a_browser() -> None:
+    report = await headless(running, "chat")
+
+    assert report["ok"] is True, report
+    assert [step["step"] for step in report["steps"]] == CHAT
+
+
+async def test_a_fault_in_the_conversation_is_named() -> None:
+    """Twilio delivers one message of ours twice: two answers came, where one is right."""
+    async with Box(running, history=False, clock=BoxClock(BEGINS_AT)) as box, aiohttp.ClientSession() as payer:
+        messages, report = box.houses["luminis"].vendors.twilio.messages, Report()
+        messages.on_add(lambda sms: messages.append(sms) if sms.body.startswith("Ai de plata") else None)
+        with pytest.raises(Broken, match=r"one answer to 'ce am de plată[?]', and 2 messages came"):
+            await converse(box, payer, report)
+
+    assert (report.now, [step["step"] for step in report.steps]) == ("list", ["post"])
 
 
 async def test_a_step_that_fails_is_named(box: Box) -> None:

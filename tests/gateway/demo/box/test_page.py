@@ -95,6 +95,7 @@ async def test_posting_shows_the_call_and_the_answer(box: Box, page: aiohttp.Cli
     assert (call["status"], call["answer"]["number"], call["answer"]["status"]) == (201, draft["number"], "open")
     assert call["request"]["deliver"] == [
         {"channel": "telegram", "wait": "0s"},
+        {"channel": "whatsapp", "wait": "0s"},
         {"channel": "sms", "wait": "0s"},
         {"channel": "email"},
     ]
@@ -122,10 +123,12 @@ async def test_no_channel_is_no_message(box: Box, page: aiohttp.ClientSession) -
     await told(page, lambda kind, item: kind == "invoice" and item["number"] == call["answer"]["number"])
     assert call["answer"]["deliveries"] == []
     vendors = box.houses["luminis"].vendors
-    assert (len(vendors.twilio.messages), len(vendors.mail.messages), len(vendors.telegram.messages)) == (0, 0, 0)
+    assert not any(
+        (vendors.twilio.messages, vendors.mail.messages, vendors.telegram.messages, vendors.whatsapp.messages)
+    )
 
 
-async def test_the_stream_tells_of_all_three_messages_and_the_push(page: aiohttp.ClientSession) -> None:
+async def test_the_stream_tells_of_all_four_messages_and_the_push(page: aiohttp.ClientSession) -> None:
     number = (await posted(page, "ciresarii"))["answer"]["number"]
     seen: dict[str, Json] = {}
     async with page.get("/live") as stream:
@@ -134,12 +137,14 @@ async def test_the_stream_tells_of_all_three_messages_and_the_push(page: aiohttp
                 seen[item["channel"]] = item
             elif kind == "push" and item["type"] == "delivery.sent":
                 seen["push"] = item
-            if seen.keys() >= {"sms", "email", "telegram", "push"}:
+            if seen.keys() >= {"sms", "email", "telegram", "whatsapp", "push"}:
                 break
 
     assert number in seen["sms"]["text"]
     assert number in seen["email"]["subject"]
     assert number in seen["telegram"]["text"]
+    assert number in seen["whatsapp"]["text"]
+    assert seen["whatsapp"]["template"].startswith("achit_invoice_issued")
     assert (seen["push"]["verified"], seen["push"]["booked"]) == (True, "open")
     assert {item["biller"] for item in seen.values()} == {"ciresarii"}
 
@@ -172,14 +177,14 @@ async def test_stop_silences_sms_alone(box: Box, page: aiohttp.ClientSession) ->
 
     number = call["answer"]["number"]
     await told(page, lambda kind, item: item.get("channel") == "telegram" and number in item["text"])
-    assert [one["channel"] for one in call["answer"]["deliveries"]] == ["telegram", "email"]
+    assert [one["channel"] for one in call["answer"]["deliveries"]] == ["telegram", "whatsapp", "email"]
     assert len(box.houses["luminis"].vendors.twilio.messages) == 1
 
 
 async def test_a_reply_reaches_the_billing_system(page: aiohttp.ClientSession) -> None:
     await posted(page)
     pushed = 0
-    for channel, status in (("sms", 200), ("email", 204), ("telegram", 204)):
+    for channel, status in (("sms", 200), ("email", 204), ("telegram", 204), ("whatsapp", 204)):
         await told(page, lambda kind, item, channel=channel: item.get("channel") == channel)  # type: ignore[misc]
         async with page.post(f"/replies/luminis/{channel}", json={"text": f"Am plătit ieri, {channel}"}) as answer:
             assert await answer.json() == {"status": status}
@@ -237,7 +242,7 @@ async def test_the_timeline_is_the_apis(page: aiohttp.ClientSession) -> None:
         assert answer.status == 404, "one biller does not see another's"
 
     assert timeline["invoice"]["id"] == invoice_id
-    assert [event["type"] for event in timeline["events"]] == ["invoice.issued"]
+    assert [event["type"] for event in timeline["events"]] == ["invoice.issued", "reminder.planned"]
 
 
 async def test_the_chat_opens_by_its_link(box: Box, page: aiohttp.ClientSession) -> None:

@@ -6,8 +6,9 @@ the database file. Operations are named, take and give plain JSON values, and ca
 
 from __future__ import annotations
 
-from gateway.control.operations import OPERATIONS, Refused, perform
+from gateway.control.operations import OPERATIONS, perform
 from gateway.control.packing import pack_biller
+from gateway.control.shared import Refused
 from gateway.control.wire import NobodyListens, ask, listening, socket_beside
 
 __all__ = [

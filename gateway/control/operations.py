@@ -5,9 +5,8 @@ An operation reads no configuration, no environment and no terminal: it may run 
 
 from __future__ import annotations
 
-import base64
 import sqlite3
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,17 +17,18 @@ from pydantic import ValidationError
 from gateway.api import errors
 from gateway.api.invoices import draft_of
 from gateway.api.models import NewInvoice
+from gateway.control import talking
 from gateway.control.checks import check
 from gateway.control.packing import unpack_biller
+from gateway.control.shared import Json, Refused, biller_of
 from gateway.domain import ids
 from gateway.domain import keys as key_rules
 from gateway.domain.keys import Scope
-from gateway.ports.errors import AdapterError
-from gateway.services import forecast, invoices, keys, mail, push_endpoints, setup, templates, transcripts, trying
+from gateway.services import invoices, keys, push_endpoints, setup, transcripts
 from gateway.services.context import Context
 from gateway.services.directory import Biller
 from gateway.services.errors import Conflict, NotFound, ServiceError
-from gateway.services.shapes import endpoint_json, event_json, foreseen_json, instant, invoice_json, push_json
+from gateway.services.shapes import endpoint_json, event_json, instant, invoice_json, push_json
 from gateway.settings import ConfigError
 from gateway.store import outbox, pushes
 from gateway.store.database import StoreUnavailable
@@ -36,17 +36,8 @@ from gateway.store.outbox import Task
 from gateway.store.pushes import EndpointRow
 from gateway.vault import VaultError
 
-Json = dict[str, Any]
 Operation = Callable[[Context, Json], Awaitable[Any]]
 MOST_REPLAYED = 10_000
-
-
-class Refused(Exception):
-    """The operation was not carried out; `details` are further lines for the operator."""
-
-    def __init__(self, message: str, details: Sequence[str] = ()) -> None:
-        super().__init__(message)
-        self.details = list(details)
 
 
 async def perform(ctx: Context, name: str, arguments: Json) -> Any:
@@ -74,21 +65,6 @@ def _told(fault: errors.Fault) -> str:
     return f"{fault.path}: {fault.message}" if fault.path else fault.message
 
 
-def _biller(ctx: Context, slug: str | None) -> Biller:
-    """The biller of that name, or the only one there is."""
-    known = sorted(biller.slug for biller in ctx.directory.billers())
-    if slug is None and len(known) == 1:
-        [slug] = known
-    biller = ctx.directory.biller_called(slug) if slug else None
-    if biller is not None:
-        return biller
-    if not known:
-        raise NotFound("there is no biller yet: write a file and run achit apply")
-    if slug is None:
-        raise NotFound(f"say which biller, with --biller: {', '.join(known)}")
-    raise NotFound(f"there is no biller {slug}; there is {', '.join(known)}")
-
-
 async def _apply(ctx: Context, arguments: Json) -> Json:
     try:
         config = unpack_biller(arguments["biller"], ctx.directory.registry)
@@ -102,40 +78,11 @@ async def _apply(ctx: Context, arguments: Json) -> Json:
 
 
 async def _webhooks(ctx: Context, arguments: Json) -> Json:
-    biller = _biller(ctx, arguments["biller"])
+    biller = biller_of(ctx, arguments["biller"])
     failed = await setup.register_webhooks(ctx, biller)
     if failed:
         raise Refused("a vendor did not take its webhook", [f"{name}: {why}" for name, why in failed.items()])
     return {"biller": biller.slug}
-
-
-async def _sync_templates(ctx: Context, arguments: Json) -> Json:
-    biller, contact_point = _biller(ctx, arguments["biller"]), arguments["contact_point"]
-    accounts = templates.accounts(ctx, biller, contact_point)
-    if not accounts:
-        raise NotFound(f"{biller.slug} has no channel that reaches payers by {contact_point}")
-    try:
-        found = [
-            kept
-            for account in accounts
-            for kept in await templates.sync(ctx, biller, account, dry_run=arguments["dry_run"])
-        ]
-    except AdapterError as error:
-        raise Refused(f"a vendor cannot say which templates it has: {error}") from error
-    return {"biller": biller.slug, "templates": [_kept_json(kept) for kept in found]}
-
-
-def _kept_json(kept: templates.Kept) -> Json:
-    return {
-        "account": kept.account,
-        "kind": kept.kind,
-        "language": kept.text.language,
-        "name": kept.text.name,
-        "status": "refused" if kept.refused else kept.standing.status.value,
-        "reason": kept.refused or kept.standing.reason,
-        "new": kept.new,
-        "body": kept.text.body,
-    }
 
 
 async def _migrate(ctx: Context, arguments: Json) -> Json:
@@ -159,7 +106,7 @@ def _for_its_owner(file: Path) -> int:
 
 
 async def _create_key(ctx: Context, arguments: Json) -> Json:
-    biller = _biller(ctx, arguments["biller"])
+    biller = biller_of(ctx, arguments["biller"])
     scopes = [Scope(scope) for scope in arguments["scopes"]]
     key = await keys.create(ctx, biller, arguments["name"], scopes)
     number = key_rules.read_label(key)
@@ -168,7 +115,7 @@ async def _create_key(ctx: Context, arguments: Json) -> Json:
 
 
 async def _list_keys(ctx: Context, arguments: Json) -> list[Json]:
-    biller = _biller(ctx, arguments["biller"])
+    biller = biller_of(ctx, arguments["biller"])
     return [
         {
             "id": key_rules.label(row.id),
@@ -183,7 +130,7 @@ async def _list_keys(ctx: Context, arguments: Json) -> list[Json]:
 
 
 async def _revoke_key(ctx: Context, arguments: Json) -> Json:
-    biller = _biller(ctx, arguments["biller"])
+    biller = biller_of(ctx, arguments["biller"])
     number = key_rules.read_label(arguments["key"])
     if number is None:
         raise NotFound("a key is named by its beginning, such as ak_7; achit key list shows them")
@@ -192,7 +139,7 @@ async def _revoke_key(ctx: Context, arguments: Json) -> Json:
 
 
 async def _send_invoice(ctx: Context, arguments: Json) -> Json:
-    biller = _biller(ctx, arguments["biller"])
+    biller = biller_of(ctx, arguments["biller"])
     try:
         body = NewInvoice.model_validate_json(arguments["body"])
     except ValidationError as error:
@@ -202,31 +149,12 @@ async def _send_invoice(ctx: Context, arguments: Json) -> Json:
 
 
 async def _show_invoice(ctx: Context, arguments: Json) -> Json:
-    biller = _biller(ctx, arguments["biller"])
+    biller = biller_of(ctx, arguments["biller"])
     view = await invoices.by_number(ctx, biller, arguments["number"])
     events = await invoices.timeline(ctx, biller, view.invoice.id)
     return {
         "invoice": invoice_json(ctx, biller, view, ctx.clock.now()),
         "events": [event_json(event, None) for event in events],
-    }
-
-
-async def _receive_mail(ctx: Context, arguments: Json) -> Json:
-    raw = base64.b64decode(arguments["mail"])
-    account = mail.account_named(ctx, arguments["account"]) if arguments["account"] else mail.account_of(ctx, raw)
-    return {"account": account.row.name, "new": await mail.take(ctx, account, raw)}
-
-
-async def _try_phrase(ctx: Context, arguments: Json) -> Json:
-    biller, texts, live = _biller(ctx, arguments["biller"]), arguments["texts"], arguments["live"]
-    tried = await trying.take(ctx, biller, arguments["payer"], arguments["channel"], texts, live=live)
-    return {
-        "channel": tried.channel,
-        "address": tried.address,
-        "intent": tried.intent,
-        "answer": tried.answer,
-        "buttons": list(tried.buttons),
-        "facts": [{"type": fact.type, "data": fact.data} for fact in tried.facts],
     }
 
 
@@ -250,7 +178,7 @@ async def _endpoints(ctx: Context, arguments: Json) -> list[tuple[Biller, Endpoi
     """The push endpoints of one biller or of all, or the one that is named."""
     named = arguments.get("endpoint")
     number = ids.read(ids.ENDPOINT, named) if named else None
-    billers = [_biller(ctx, arguments["biller"])] if arguments["biller"] else ctx.directory.billers()
+    billers = [biller_of(ctx, arguments["biller"])] if arguments["biller"] else ctx.directory.billers()
     found = [(biller, row) for biller in billers for row in await push_endpoints.endpoints(ctx, biller)]
     if named is None:
         return found
@@ -321,19 +249,6 @@ async def _replay_task(ctx: Context, arguments: Json) -> Json:
     return {"count": count}
 
 
-async def _plan_reminders(ctx: Context, arguments: Json) -> Json:
-    biller = _biller(ctx, arguments["biller"])
-    found, more = await forecast.ahead(ctx, biller, arguments["days"], arguments["limit"])
-    policy = biller.reminders
-    return {
-        "biller": biller.slug,
-        "days": arguments["days"],
-        "items": [foreseen_json(one, policy.cost_currency) for one in found],
-        "cost": {"value": str(sum(one.cost for one in found)), "currency": policy.cost_currency},
-        "more_payers": more,
-    }
-
-
 async def _check(ctx: Context, arguments: Json) -> list[Json]:
     return await check(ctx, arguments["billers"])
 
@@ -341,9 +256,9 @@ async def _check(ctx: Context, arguments: Json) -> list[Json]:
 OPERATIONS: Mapping[str, Operation] = {
     "apply": _apply,
     "backup": _backup,
-    "chat.try": _try_phrase,
+    "chat.try": talking.try_phrase,
     "check": _check,
-    "email.receive": _receive_mail,
+    "email.receive": talking.receive_mail,
     "invoice.send": _send_invoice,
     "invoice.show": _show_invoice,
     "key.create": _create_key,
@@ -356,7 +271,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "push.replay_since": _replay_since,
     "tasks": _list_tasks,
     "tasks.replay": _replay_task,
-    "templates.sync": _sync_templates,
-    "reminders.plan": _plan_reminders,
+    "templates.sync": talking.sync_templates,
+    "reminders.plan": talking.plan_reminders,
     "webhooks": _webhooks,
 }

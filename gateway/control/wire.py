@@ -20,7 +20,8 @@ import structlog
 from aiohttp import web
 
 from gateway import __version__
-from gateway.control.operations import Refused, perform
+from gateway.control.operations import perform
+from gateway.control.shared import Refused
 from gateway.services.context import Context
 
 log = structlog.get_logger()

@@ -17,9 +17,9 @@ from tests.gateway.cli.terminal import Terminal
 from tests.harness.house import ROOT
 
 COMMANDS = {
-    "chat", "demo", "serve", "worker", "bench", "check", "migrate", "apply", "webhooks", "backup", "restore", "tasks", "tasks replay",
+    "demo", "serve", "worker", "bench", "check", "migrate", "apply", "webhooks", "backup", "restore", "tasks", "tasks replay",
     "key create", "key list", "key revoke", "template preview", "dates", "email receive", "invoice send", "invoice show",
-    "push endpoints", "push log", "push replay", "whatsapp templates sync",
+    "push endpoints", "push log", "push replay", "whatsapp templates sync", "chat",
 }  # fmt: skip
 
 

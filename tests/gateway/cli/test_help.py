@@ -18,8 +18,8 @@ from tests.harness.house import ROOT
 
 COMMANDS = {
     "demo", "serve", "worker", "bench", "check", "migrate", "apply", "webhooks", "backup", "restore", "tasks", "tasks replay",
-    "key create", "key list", "key revoke", "template preview", "dates", "email receive", "invoice send", "invoice show",
-    "push endpoints", "push log", "push replay", "whatsapp templates sync", "chat",
+    "key create", "key list", "key revoke", "template preview", "dates", "chat", "email receive", "invoice send", "invoice show",
+    "push endpoints", "push log", "push replay", "whatsapp templates sync", "reminders plan",
 }  # fmt: skip
 
 

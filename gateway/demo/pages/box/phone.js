@@ -63,7 +63,7 @@ function talkTo(channel, biller) {
 }
 
 const who = (item, side) =>
-  h("p", { class: "who" }, symbol(item.biller, 18), told.billers[item.biller].name, h("time", { datetime: item.at }, item.channel === "email" ? `${on(item.at.slice(0, 10))}, ${at(item.at)}` : at(item.at)), side);
+  h("p", { class: "who" }, symbol(item.biller, 18), h("span", { class: "name" }, told.billers[item.biller].name), h("time", { datetime: item.at }, item.channel === "email" ? `${on(item.at.slice(0, 10))}, ${at(item.at)}` : at(item.at)), side);
 
 const draw = {
   sms: (item) =>

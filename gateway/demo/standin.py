@@ -90,7 +90,11 @@ class HttpStandIn:
             await self._runner.cleanup()
 
     async def __aenter__(self) -> Self:
-        return await self.start()
+        try:
+            return await self.start()
+        except BaseException:  # also when it is cancelled: what was opened is closed
+            await self.aclose()
+            raise
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()

@@ -110,7 +110,11 @@ class Bank:
             await self._courier.aclose()
 
     async def __aenter__(self) -> Bank:
-        await self.start()
+        try:
+            await self.start()
+        except BaseException:  # also when it is cancelled: what was opened is closed
+            await self.aclose()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -16,12 +16,13 @@ import aiohttp
 import pytest
 
 from gateway.app import running
-from gateway.demo.bank import CreateFault
+from gateway.demo.bank import Bank, CreateFault
 from gateway.demo.box import Box
 from gateway.demo.box.clock import BoxClock
 from gateway.demo.box.converse import BEGINS_AT, converse
 from gateway.demo.box.once import headless, walk
 from gateway.demo.box.steps import Broken, Report
+from gateway.ports.values import Secret
 from tests.gateway.demo.box.harness import items
 
 STEPS = ["start", "post", "sms", "email", "telegram", "page", "attempt", "bank", "confirm", "push", "icon"]
@@ -126,6 +127,18 @@ async def test_a_step_that_fails_is_named(box: Box) -> None:
 
 async def test_what_fails_is_reported_and_not_raised() -> None:
     assert await headless(refusing) == {"ok": False, "error": "start: OSError('no room')", "steps": []}
+
+
+async def test_a_stand_in_that_is_stopped_while_it_starts_leaves_nothing(box: Box) -> None:
+    bank = box.houses["luminis"].vendors.bank
+    port = int(bank.url.rpartition(":")[2])
+    second = Bank(api_key=Secret("k"), webhook_secrets=[Secret("s")], clock=box.clock, port=port)
+
+    with pytest.raises(OSError, match="in use"):
+        await second.__aenter__()
+
+    assert second._courier is not None
+    assert second._courier._session.closed
 
 
 async def test_time_is_limited() -> None:

@@ -127,7 +127,7 @@ def test_schema_org_knows_one_invoice_and_not_several(renderer: Renderer) -> Non
     def markup(context: Reminder) -> dict[str, object]:
         html = renderer.render("reminder", context, channel="email", locale="en").html
         found: dict[str, object] = json.loads(
-            html.partition('<script type="application/ld+json">')[2].partition("</script>")[0]
+            html.partition('<script type="application/ld+json">')[2].partition("</script>")[0] or "{}"
         )
         return found
 

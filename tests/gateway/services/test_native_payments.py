@@ -25,7 +25,7 @@ A = AttemptStatus
 @pytest.fixture
 async def world(database: Database, clock: FakeClock) -> AsyncIterator[World]:
     async with open_world(database, clock, native=True) as opened:
-        await opened.telegram.start_chat(CHAT)
+        opened.telegram.join(CHAT, started=True)
         yield opened
 
 
@@ -71,7 +71,7 @@ class TestWhatIsSent:
 
 async def test_without_a_provider_there_is_no_pay_button(database: Database, clock: FakeClock) -> None:
     async with open_world(database, clock) as world:
-        await world.telegram.start_chat(CHAT)
+        world.telegram.join(CHAT, started=True)
         await billed(world)
         (message,) = world.telegram.messages
         assert message.bill is None

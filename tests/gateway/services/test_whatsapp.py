@@ -213,7 +213,7 @@ class TestLeftNumber:
         told = len(two.meta.messages)
         await two.meta.write(PHONE, "cât am de plată?")
         await world.drain()
-        assert [word["payers"] for word in await said(world, "message.received")] == [[]]
+        assert await said(world, "message.received") == []
         assert len(two.meta.messages) == told
         again = await world.issue(steps=[Step(META, 0)], reference="C-1", whatsapp=PHONE)
         assert again.deliveries == []
@@ -249,7 +249,7 @@ class TestConsent:
         assert [message.to for message in two.twilio.messages] == [AGAIN]
         await two.twilio.reply(PHONE, "cât am de plată?")
         await two.world.drain()
-        assert [word["payers"] for word in await said(two.world, "message.received")] == [[]]
+        assert await said(two.world, "message.received") == []
         (answer,) = (message.body for message in two.twilio.messages if message.to == PHONE)
         assert not re.search(r"F-1|125,40|/p/", answer)
 

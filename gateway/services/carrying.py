@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -56,10 +58,17 @@ def sent(conn: sa.Connection, biller: Biller, delivery: Delivery, now: datetime)
             _after(conn, biller, row, now)
 
 
-def carry(conn: sa.Connection, delivery: Delivery, by: Delivery, now: datetime) -> None:
-    """Another message brings what the first did not."""
+def about(conn: sa.Connection, delivery: Delivery, debts: Sequence[Invoice]) -> dict[str, Any]:
+    """What another message says in the place of this one: of these debts alone."""
+    ids = {invoice.id for invoice in debts}
+    kept = [row.id for row in rows_of(conn, delivery) if row.invoice_id in ids]
+    return {**(delivery.about or {}), "reminders": kept}
+
+
+def carry(conn: sa.Connection, delivery: Delivery, now: datetime) -> None:
+    """A message brings what another did not."""
     for row in rows_of(conn, delivery):
-        store.move(conn, row.id, [R.QUEUED], R.QUEUED, now, delivery_id=by.id)
+        store.move(conn, row.id, [R.QUEUED], R.QUEUED, now, delivery_id=delivery.id)
 
 
 def undelivered(conn: sa.Connection, biller: Biller, delivery: Delivery, now: datetime) -> None:

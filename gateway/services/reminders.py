@@ -270,9 +270,11 @@ def next_step(
         at = _allowed(conn, ctx, delivery, now, sent_on)
         only = debts[0] if len(debts) == 1 else None
         kind, bearable = MessageKind.REMINDER, bearable_steps(biller, steps, debts)
-        made = plans.begin(conn, ctx.directory, only, payer, kind, bearable, at, now, about=delivery.about)
+        about = carrying.about(conn, delivery, debts)
+        made = plans.begin(conn, ctx.directory, only, payer, kind, bearable, at, now, about=about)
         if made:
-            carrying.carry(conn, delivery, made[0], now)
+            carrying.carry(conn, made[0], now)
+            carrying.reconsider(conn, biller, delivery, now)  # of what it says no more
             return made
     current = deliveries.get(conn, delivery.id)
     if current is not None and current.state is DeliveryState.FAILED:

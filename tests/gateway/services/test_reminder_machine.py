@@ -27,7 +27,7 @@ from gateway.store import claims as claims_store
 from gateway.store import deliveries, outbox, reminders
 from gateway.store import invoices as invoices_store
 from gateway.store.outbox import Task
-from gateway.worker import KINDS, LEASE
+from gateway.worker import KINDS, LEASE, WORK
 from tests.harness.gateway import Sim, open_sim
 from tests.harness.memory import HandClock, MemoryDatabase, Pause, Strand
 from tests.harness.vendors import Payment
@@ -134,6 +134,14 @@ class Interleaving:
         some = timedelta(seconds=self.random.choice((1, 70, 3_600, 90_000)))
         now = self.clock.now()
         self.clock.move_to(max(due_at, now) if due_at and self.random.random() < 0.8 else now + some)
+        self.strands = [(strand, task) for strand, task in self.strands if self._has_time(strand, task)]
+
+    def _has_time(self, strand: Strand, task: Task) -> bool:
+        """A worker cuts off what has not ended before its lease does."""
+        if task.due_at - LEASE + WORK > self.clock.now():
+            return True
+        strand.die()
+        return False
 
     def pay(self) -> None:
         with contextlib.suppress(Conflict, Unavailable):

@@ -33,7 +33,7 @@ from tests.harness.journeys import Load
 from tests.harness.vendors_seen import Vendors
 
 T = TypeVar("T")
-_RESTING = ("poll",)  # a payment that is open is asked about on and on
+_RESTING = ("poll", "forget")  # a payment that is open is asked about on and on, old words are looked for each day
 _POLL_S = 0.1
 
 

@@ -16,7 +16,7 @@ from gateway.domain.reminders import ReminderState
 from gateway.ports.channel import DeliveryStatus
 from gateway.ports.errors import Rejected, RetryLater
 from gateway.ports.provider import PaymentStatus
-from gateway.services import invoices, planning
+from gateway.services import claims, invoices, planning, wishes
 from gateway.store import reminders as store
 from gateway.store.database import Database
 from gateway.testing.clock import FakeClock
@@ -165,6 +165,28 @@ class TestEscalation:
                 sim.vendors.channels[name].faults = [Rejected("no")]
             await sim.pass_time(days=30)
             assert await rows(sim, view.invoice.id) == [("0", "skipped", "undelivered"), ("+3d", "sent", None)]
+
+    async def test_what_the_next_channel_leaves_out_is_not_lost(self, opened: Open) -> None:
+        """The payer disputes one of two invoices while the first channel fails; then the other is paid."""
+        async with opened(steps=[{"at": "0", "channels": ["email", "sms"]}]) as sim:
+            disputed, paid = await sim.issue(**WHO), await sim.issue(**WHO)
+            email, sms = sim.vendors.channels["email"], sim.vendors.channels["sms"]
+
+            async def meanwhile(verb: str) -> None:
+                ids, now = [disputed.invoice.id], sim.clock.now()
+                payer = disputed.payer
+                await sim.db.write(lambda conn: claims.dispute(conn, sim.biller, payer, ids, "other", now))
+
+            email.on_call, email.faults, sms.faults = meanwhile, [Rejected("no")], [RetryLater("busy")]
+            await until(sim, "2026-12-08T09:00")
+            assert await rows(sim, disputed.invoice.id) == [("0", "held", "dispute")]
+            assert await rows(sim, paid.invoice.id) == [("0", "queued", None)]
+            await sim.off_platform(paid.invoice.id, "125.40")
+            email.on_call = None
+            await wishes.close_dispute(sim.ctx, sim.biller, disputed.invoice.id)
+            await sim.pass_time(days=3)
+            assert await rows(sim, disputed.invoice.id) == [("0", "sent", None)]
+            assert sent(sim) == {"email": 1}
 
     async def test_nobody_to_reach_is_said(self, sim: Sim) -> None:
         view = await sim.issue(reference="C-9")

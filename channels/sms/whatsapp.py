@@ -193,6 +193,7 @@ CHANNEL = ChannelPlugin(
     templates=True,
     replies=True,
     receipts=True,
+    reads=True,
     window_s=WINDOW_S,
     acknowledge=(b"<Response/>", "text/xml"),
 )

@@ -131,5 +131,6 @@ CHANNEL = ChannelPlugin(
     templates=True,
     replies=True,
     receipts=True,
+    reads=True,
     window_s=WINDOW_S,
 )

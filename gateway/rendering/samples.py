@@ -106,7 +106,7 @@ def sample_message(kind: str) -> MessageContext:
             f"{page}/icon.png",
             total=Money(123_450, "RON"),
             payer_name="Ana",
-            later="remind:inv_0000001:tomorrow",
+            later="remind:1:tomorrow",
             unsubscribe_url=f"{_HOST}/u/{_TOKEN}",
         ),
         "reply": Reply(BRAND, "Îți amintim vineri, 27 nov., ora 9:00. Răspunde ANULEAZĂ dacă nu e bine."),

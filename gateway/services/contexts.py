@@ -8,7 +8,6 @@ from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from gateway.domain.deliveries import Delivery, MessageKind
-from gateway.domain.ids import INVOICE, show
 from gateway.domain.invoices import IconState, Invoice, InvoiceStatus, icon_state
 from gateway.domain.payments import Attempt, AttemptStatus
 from gateway.domain.references import reference, spaced
@@ -126,7 +125,7 @@ def _link_free(ctx: Context, delivery: Delivery) -> bool:
 def _later(ctx: Context, delivery: Delivery, views: Sequence[View]) -> str:
     """What a button brings back that puts these invoices off; empty where it cannot be pressed or has no room."""
     account = ctx.directory.channel(delivery.account_id)
-    later = LATER_BUTTON.format(invoices=",".join(show(INVOICE, view.invoice.id) for view in views))
+    later = LATER_BUTTON.format(invoices=",".join(str(view.invoice.id) for view in views))
     return later if account is not None and account.replies and len(later) <= LONGEST_DATA else ""
 
 

@@ -205,12 +205,13 @@ class TestWire:
 class TestSizes:
     @pytest.mark.parametrize("path", ["/v1/invoices", *HOOKS, "/p/{token}/attempts"])
     async def test_ten_megabytes_are_413(self, attacked: Attacked, path: str) -> None:
+        """But for mail, which may be as long as that and is then not proven."""
         path = path.replace("{token}", attacked.open.pay_url.rpartition("/")[2])
         async with attacked.nothing_stored():
             kind = "application/json" if path.startswith("/v1") else "application/x-www-form-urlencoded"
             headers = {"Authorization": f"Bearer {attacked.key}", "Content-Type": kind}
             status, kind, _ = await attacked.call("POST", path, BIG, headers)
-            assert (status, kind) == (413, "application/problem+json")
+            assert (status, kind) == (401 if path.endswith(".email") else 413, "application/problem+json")
 
     async def test_an_api_body_beyond_reason_is_4xx(self, attacked: Attacked) -> None:
         template = attacked.open.body() | {"number": "BAD-1"}

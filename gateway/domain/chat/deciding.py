@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 
 from gateway.domain.chat.amounts import value_of
 from gateway.domain.chat.answering import answered
@@ -95,7 +96,7 @@ def _link_free(situation: Situation, turn: Turn) -> Turn:
 
 
 def _decided(situation: Situation, text: str, press: str | None, grammar: Grammars) -> Turn:
-    if press is not None and (wish := pressed(press, situation.zone)) is not None:
+    if press is not None and (wish := pressed(_dated(press, situation), situation.zone)) is not None:
         return _done(situation, _recalled(situation, wish, grammar), grammar)
     understood, reading = hear(situation, text, grammar)
     state = situation.state
@@ -118,6 +119,14 @@ def _decided(situation: Situation, text: str, press: str | None, grammar: Gramma
     if wish.intent is Intent.NONE and (reading.at or reading.question) and len(understood.words.words) <= 8:
         return _done(situation, replace(wish, intent=Intent.REMIND, verb="day"), grammar)
     return _done(situation, wish, grammar)
+
+
+def _dated(press: str, situation: Situation) -> str:
+    """A button that says tomorrow means the day after it is pressed, whenever its message came."""
+    if not press.endswith(":tomorrow"):
+        return press
+    tomorrow = situation.now.astimezone(situation.zone).date() + timedelta(days=1)
+    return f"{press.removesuffix(':tomorrow')}:{tomorrow.isoformat()}"
 
 
 def _recalled(situation: Situation, wish: Heard, grammar: Grammars) -> Heard:

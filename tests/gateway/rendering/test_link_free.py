@@ -20,7 +20,7 @@ from gateway.rendering.values import AboutInvoice
 from tests.gateway.rendering.test_messages import Page
 
 LOCALES = ("ro", "en")
-LATER = "remind:inv_0000001:tomorrow"
+LATER = "remind:1:tomorrow"
 every_kind = pytest.mark.parametrize("kind", KEPT_KINDS)
 in_both = pytest.mark.parametrize("locale", LOCALES)
 

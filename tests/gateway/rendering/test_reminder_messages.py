@@ -95,11 +95,11 @@ def test_several_invoices_in_one_sms(renderer: Renderer) -> None:
 
 def test_a_chat_lists_them_with_a_button_each_and_one_to_put_them_off(renderer: Renderer) -> None:
     amounts = [Money(1_000 * n, "RON") for n in range(1, 6)]
-    context = reminder("firm", "after", *amounts, later="remind:inv_0000001:tomorrow")
+    context = reminder("firm", "after", *amounts, later="remind:1:tomorrow")
     message = renderer.render("reminder", context, channel="telegram", locale="en")
     assert [button.text for button in message.buttons] == ["Pay F-1", "Pay F-2", "Pay F-3", "Remind me tomorrow"]
     assert [button.url for button in message.buttons[:3]] == [debt.pay_url for debt in context.debts[:3]]
-    assert message.buttons[3].data == "remind:inv_0000001:tomorrow"
+    assert message.buttons[3].data == "remind:1:tomorrow"
     lines = message.text.splitlines()
     assert lines[:3] == [
         "Acme Energie",

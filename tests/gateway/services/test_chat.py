@@ -238,6 +238,21 @@ async def test_telegram_answers_with_buttons_and_does_what_is_pressed(world: Wor
     assert len(world.telegram.messages) >= 2
 
 
+async def test_a_reminders_own_button_puts_it_off_until_tomorrow(database: Database, clock: FakeClock) -> None:
+    policy = {"reminders": {"quiet": "20:00-09:00", "steps": [{"at": "-5d", "channels": [{"channel": "telegram"}]}]}}
+    async with open_world(database, clock, biller=BILLER | policy) as world:
+        world.telegram.join(CHAT, started=True)
+        view = await world.issue("10.00", telegram=str(CHAT))
+        await world.pass_time(days=11)
+        (reminded,) = world.telegram.messages
+        (later,) = [button.data for button in reminded.buttons if button.data]
+        await world.telegram.press(CHAT, later)
+        await world.drain()
+        (own,) = await world.db.read(lambda conn: reminders.live(conn, view.invoice.id))
+        assert own.source == "payer"
+        assert own.due_at.date() == (world.clock.now() + timedelta(days=1)).date()
+
+
 async def test_a_message_above_the_rate_costs_a_look(world: World) -> None:
     await world.issue("10.00", phone=PHONE)
     for number in range(8):

@@ -77,7 +77,7 @@ class TestLadder:
         (message,) = sim.vendors.channels["telegram"].sent
         pay, later = message.buttons
         assert pay.url == sim.ctx.pay_url(first.invoice.id, 0)
-        assert (later.text, later.data) == ("Amintește-mi mâine", "remind:inv_0000001:tomorrow")
+        assert (later.text, later.data) == ("Amintește-mi mâine", "remind:1:tomorrow")
 
     async def test_a_condition_that_no_longer_holds_skips_the_step(self, opened: Open) -> None:
         steps = [{"at": "0", "when": {"min_amount": "100.00"}}, {"at": "+3d", "when": {"tags": ["vip"]}}, {"at": "+9d"}]

@@ -189,7 +189,7 @@ def taken(
         return
     also: dict[str, Any] = {"external_id": result.external_id, "segments": result.segments, "sent_at": now}
     also |= {} if words is None else {"told": words}
-    if not deliveries.move(conn, delivery_id, [D.SENDING, D.UNKNOWN], D.SENT, now, **also):
+    if not deliveries.move(conn, delivery_id, TO_SEND, D.SENT, now, **also):
         return
     plans.report(conn, replace(delivery, state=D.SENT, external_id=result.external_id), now)
     if delivery.kind is MessageKind.REMINDER:

@@ -124,7 +124,7 @@ def page(
 def _lines() -> sa.CompoundSelect[Any]:
     """What payers wrote and what they were sent, as one: the columns of Said, then biller and payer."""
     wrote = sa.select(
-        message.c.occurred_at.label("at"),
+        message.c.created_at.label("at"),  # vendors count whole seconds: an answer would stand before its question
         sa.literal("payer").label("author"),
         message.c.id,
         message.c.conversation_id,

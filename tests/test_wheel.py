@@ -19,8 +19,6 @@ from tests.harness.house import CODE, ROOT, name_of, tracked
 
 pytestmark = pytest.mark.timeout(240)
 
-needs_cli = pytest.mark.skipif(find_spec("gateway.cli") is None, reason="there is no command yet")
-
 
 def run(command: list[str | Path], folder: Path, *, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Runs a command in `folder`, with nothing of the repository or the tests in its environment."""
@@ -92,7 +90,6 @@ print(home.parent)
     assert Path(site).is_relative_to(installed.parent)
 
 
-@needs_cli
 @pytest.mark.parametrize("command", [["achit"], ["python", "-m", "gateway"]])
 def test_the_command_runs_from_another_folder(installed: Path, tmp_path: Path, command: list[str]) -> None:
     shown = run([installed / command[0], *command[1:], "--help"], tmp_path).stdout
@@ -100,7 +97,6 @@ def test_the_command_runs_from_another_folder(installed: Path, tmp_path: Path, c
         assert name in shown
 
 
-@needs_cli
 def test_the_whole_loop_runs_from_another_folder(installed: Path, tmp_path: Path) -> None:
     done = run([installed / "achit", "demo", "--once", "--json"], tmp_path, check=False)
     told = json.loads(done.stdout)

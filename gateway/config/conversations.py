@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pydantic import Field
 
-from pydantic import AfterValidator, Field
-
-from gateway.config.shapes import Duration, Section, url_of
-
-
-def _url(text: str) -> str:
-    url_of(text)
-    return text
+from gateway.config.shapes import Duration, Section
 
 
 class ChatPolicy(Section):
@@ -19,8 +12,7 @@ class ChatPolicy(Section):
 
     `parts` above 1 lets a payer pay in so many parts, the first of `least_share` percent or more, the last within `parts_within`.
     `pay_day` is the day of the month that "after my salary" means. `keep` is how long what was said is kept. A sender may write
-    `burst` messages at once and `per_hour` in the long run; more is dropped unread, save a STOP. `site` is where a payer can
-    pay without a link.
+    `burst` messages at once and `per_hour` in the long run; more is dropped unread, save a STOP.
     """
 
     enabled: bool = True
@@ -34,4 +26,3 @@ class ChatPolicy(Section):
     burst: int = Field(default=15, ge=1, le=1_000)
     per_hour: int = Field(default=60, ge=1, le=10_000)
     keep_s: Duration = Field(default=400 * 86_400, alias="keep")
-    site: Annotated[str, AfterValidator(_url)] | None = None

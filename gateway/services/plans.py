@@ -20,7 +20,6 @@ from gateway.store import deliveries, events, outbox
 from gateway.store.invoices import Payer
 
 DELIVER, FALL_BACK, REVISE = "deliver", "fall-back", "revise"
-STOPPED, UNREACHABLE, LEFT = deliveries.STOPPED, deliveries.UNREACHABLE, deliveries.LEFT
 
 
 def policy(biller: Biller) -> Sequence[Step]:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from gateway.domain.deliveries import Delivery, MessageKind
-from gateway.services import plans
+from gateway.services import bindings, plans
 from gateway.services.context import Context
 from gateway.services.directory import Biller, ChannelAccount
 from gateway.services.errors import Conflict, NotFound
@@ -40,15 +40,9 @@ def person_has_it(conversation: Conversation, now: datetime) -> bool:
     return conversation.person_at is not None and now - conversation.person_at < PERSON_STAYS
 
 
-def payers_at(conn: sa.Connection, account: ChannelAccount, address: str) -> list[invoices.Payer]:
-    """Who the biller knows at this address of the account's channel."""
-    column = account.plugin.name if account.plugin.address == "chat" else account.plugin.address
-    return invoices.payers_at(conn, account.row.biller_id, column, address)
-
-
 def _shown(conn: sa.Connection, ctx: Context, conversation: Conversation) -> Shown:
     account = ctx.directory.channel(conversation.account_id)
-    payers = payers_at(conn, account, conversation.address) if account else []
+    payers = bindings.payers_of(conn, ctx, account, conversation.address) if account else []
     return Shown(conversation, account, [payer.reference for payer in payers])
 
 

@@ -21,6 +21,7 @@ from tests.harness.databases import ENGINES, Databases
 from tests.harness.postgres import Cluster, free_port, running_cluster
 from tests.harness.scheduling import Scheduling
 from tests.harness.vectors import vectors_or_skip
+from tests.harness.wire import dead_port
 
 # The same examples on every machine and at any load: a run that was green is green. `make soak` searches on.
 hypothesis.settings.register_profile(
@@ -55,6 +56,11 @@ def clock() -> FakeClock:
 @pytest.fixture
 def vectors() -> Path:
     return vectors_or_skip()
+
+
+@pytest.fixture(name="dead_port")
+def _dead_port() -> int:
+    return dead_port()
 
 
 @pytest.fixture(name="free_port")

@@ -6,7 +6,7 @@ import asyncio
 import gzip
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
@@ -147,10 +147,10 @@ class TestFailures:
 
     @pytest.mark.parametrize("submits", [True, False])
     async def test_no_connection_means_nothing_was_done(
-        self, client: HttpClient, free_port: Callable[[], int], submits: bool
+        self, client: HttpClient, dead_port: int, submits: bool
     ) -> None:
         with pytest.raises(RetryLater, match=r"no connection to 127\.0\.0\.1"):
-            await client.request("POST", f"http://127.0.0.1:{free_port()}/", submits=submits)
+            await client.request("POST", f"http://127.0.0.1:{dead_port}/", submits=submits)
 
     @pytest.mark.parametrize("submits", [True, False])
     async def test_an_unknown_host_means_nothing_was_done(self, client: HttpClient, submits: bool) -> None:

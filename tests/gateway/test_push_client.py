@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
@@ -72,11 +72,11 @@ class TestPush:
         assert (answer.status, answer.body) == (200, begun)
 
     async def test_the_ways_to_fail_are_told_apart(
-        self, pushes: PushClient, free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+        self, pushes: PushClient, dead_port: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(outbound, "_CONNECT_SHARE", 100.0)  # on a busy machine connecting may take its time
         with pytest.raises(RetryLater):
-            await pushes.post(f"http://127.0.0.1:{free_port()}/", headers={}, body=b"{}")
+            await pushes.post(f"http://127.0.0.1:{dead_port}/", headers={}, body=b"{}")
         async with wire(None) as url:
             with pytest.raises(OutcomeUnknown):
                 await pushes.post(url, headers={}, body=b"{}")

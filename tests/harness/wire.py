@@ -17,6 +17,17 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Serve = Callable[[Handler], Awaitable[BaseTestServer]]
 
 
+_HELD: list[socket.socket] = []
+
+
+def dead_port() -> int:
+    """A loopback port that refuses connections for as long as the tests run: it is taken, and nobody listens there."""
+    held = socket.socket()
+    held.bind(("127.0.0.1", 0))
+    _HELD.append(held)
+    return int(held.getsockname()[1])
+
+
 @contextlib.asynccontextmanager
 async def servers() -> AsyncIterator[Serve]:
     """A function that starts a server with one handler for every path; all end with the block."""

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import socket
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
-from aiohttp.test_utils import unused_port
 
 from gateway.api.hooks import Hooks
 from gateway.api.paypage import PayPages
@@ -62,11 +62,13 @@ async def open_world(
 
     `native`: the bot has a payment provider, so that bills are paid in the chat.
     """
-    port = unused_port()
-    url = f"http://127.0.0.1:{port}"
+    listening = socket.socket()  # held from here on: a port that is only looked up may be another's when it is wanted
+    listening.bind(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     mail_log = logging.getLogger("mail.log")  # the stand-in's side of the wire
     mail_log.disabled = True
     async with contextlib.AsyncExitStack() as stack:
+        stack.callback(listening.close)
         stack.callback(setattr, mail_log, "disabled", False)
         bank = Bank(
             api_key=Secret(ENVIRONMENT["BANK_KEY"]),
@@ -132,16 +134,16 @@ async def open_world(
         if pushes:
             values["push"] = [{"url": f"{erp.url}/achit", "secret": env("PUSH")}]
         made = await apply_biller(ctx, registry, values | dict(biller or {}))
-        await _listen(stack, ctx, port)
+        await _listen(stack, ctx, listening)
         world = World(ctx, clock, Worker(ctx, "test"), made, url=url)
         world.bank, world.twilio, world.telegram, world.mail, world.erp = bank, twilio, telegram, mail, erp
         yield world
 
 
-async def _listen(stack: contextlib.AsyncExitStack, ctx: Context, port: int) -> None:
+async def _listen(stack: contextlib.AsyncExitStack, ctx: Context, listening: socket.socket) -> None:
     app = web.Application()
     app.add_routes([*Hooks(ctx).routes(), *PayPages(ctx).routes()])
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
-    await web.TCPSite(runner, "127.0.0.1", port).start()
+    await web.SockSite(runner, listening).start()

@@ -25,9 +25,9 @@ from gateway.store.database import Database
 from gateway.store.pushes import DEAD, DELIVERED, WAITING, EndpointRow
 from gateway.testing.clock import FakeClock
 from tests.harness.gateway import PUSH_SECRET, Sim, open_sim
-from tests.harness.postgres import free_port
 from tests.harness.pushing import endpoint, log
 from tests.harness.receiver import Push, Receiver, receiving
+from tests.harness.wire import dead_port
 
 ISSUED, CHANGED, VOIDED = "invoice.issued", "invoice.changed", "invoice.voided"
 DISABLED, PUSH_DEAD = "push_endpoint.disabled", "push.dead"
@@ -82,7 +82,7 @@ class TestOrder:
 
         async with receiving(clock) as slow:
             slow.before_answer = hang
-            dead = Receiver(clock, url=f"http://127.0.0.1:{free_port()}/")
+            dead = Receiver(clock, url=f"http://127.0.0.1:{dead_port()}/")
             for receiver in (dead, slow, erp):
                 await endpoint(sim, receiver)
             for _ in range(3):
@@ -193,7 +193,7 @@ class TestSchedule:
         assert (push.state, [line["code"] for line in push.log]) == (DELIVERED, [*statuses, 204])
 
     async def test_no_answer_at_all_is_a_failure_that_says_so(self, sim: Sim, clock: FakeClock) -> None:
-        row = await endpoint(sim, Receiver(clock, url=f"http://127.0.0.1:{free_port()}/"))
+        row = await endpoint(sim, Receiver(clock, url=f"http://127.0.0.1:{dead_port()}/"))
         await sim.issue()
         await sim.drain()
         (push,) = await log(sim, row)

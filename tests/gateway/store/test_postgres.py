@@ -204,13 +204,12 @@ async def test_more_callers_than_connections_all_get_their_turn(database: Databa
     assert sorted(given) == await database.read(keys)
 
 
-async def test_a_server_that_is_not_there_is_said_to_be_so(free_port: object, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_server_that_is_not_there_is_said_to_be_so(dead_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     import gateway.store.postgres
 
     monkeypatch.setattr(gateway.store.postgres, "READY_S", 0.3)
-    port = free_port()  # type: ignore[operator]
     with pytest.raises(StoreUnavailable, match="does not answer"):
-        await open_database(f"postgresql://nobody@127.0.0.1:{port}/nothing")
+        await open_database(f"postgresql://nobody@127.0.0.1:{dead_port}/nothing")
 
 
 async def test_a_backup_names_the_tool_that_makes_it(database: Database, tmp_path: object) -> None:

@@ -18,8 +18,8 @@ from aiohttp import web
 
 from gateway.api.middleware import receiving
 from gateway.api.ratelimit import AddressLimiter, Network, Rate, client_address, subscriber
-from gateway.domain.payments import WATCHED_POLL_S
-from gateway.rendering import Card, EnterCode, PageContext, UnknownLink, Unsubscribe
+from gateway.domain.payments import WATCHED_POLL_S, Attempt
+from gateway.rendering import Card, EnterCode, HandOver, PageContext, UnknownLink, Unsubscribe
 from gateway.rendering.elements import qr_png, qr_svg
 from gateway.services import attempts, bindings, contexts, invoices, pay_codes, receipts
 from gateway.services.context import Context
@@ -93,20 +93,33 @@ class PayPages:
             return self._unknown(request)
         async with receiving(self.timeout_s):
             form = await request.post()
-        method, invoice, owed = form.get("method"), found.invoice, found.invoice.outstanding
+        invoice, owed = found.invoice, found.invoice.outstanding
         seen = form.get("amount"), form.get("currency")
         if seen != (None, None) and seen != (owed.value, owed.currency):
             return await self._page(request, returned=False, notice="amount_changed", status=409)
         locale = self.ctx.renderer.language(str(form.get("lang", "")), self._locale(request, found))
+        visitor = attempts.Visitor(self._address(request), request.headers.get("User-Agent"))
+        asked, choice = str(form.get("method", "")), str(form.get("choice", "")) or None
         try:
-            url = await attempts.start(self.ctx, invoice, method if isinstance(method, str) else "", locale=locale)
+            attempt = await attempts.start(self.ctx, invoice, asked, locale=locale, choice=choice, visitor=visitor)
         except Conflict:
             return web.HTTPSeeOther(self.ctx.pay_path(found.invoice.id, found.invoice.link_version))
         except NotFound:
             return await self._page(request, returned=False, notice="unavailable", status=422)
         except (Unavailable, StoreUnavailable):
             return await self._page(request, returned=False, notice="unavailable", status=503)
-        return web.Response(status=303, headers=_HEADERS | {"Location": url})
+        return self._send_to(found, attempt, locale)
+
+    def _send_to(self, found: View, attempt: Attempt, locale: str) -> web.Response:
+        """Takes the payer to where the attempt is paid: a redirect, or a page that posts the vendor's form."""
+        url = attempt.redirect_url or ""
+        if not attempt.form:
+            return web.Response(status=303, headers=_HEADERS | {"Location": url})
+        biller, path = self._biller(found), self.ctx.pay_path(found.invoice.id, found.invoice.link_version)
+        brand = contexts.brand(self.ctx, biller)
+        context = HandOver(brand, found.invoice.number, attempt.amount, url, path, attempt.form)
+        html = self.ctx.renderer.page("hand_over", context, locale, biller=biller.slug)
+        return self._html(html, self._policy(context))
 
     async def live(self, request: web.Request) -> web.StreamResponse:
         """Server-sent events: the page's revision, now and whenever it changes. While somebody watches, polls come fast."""

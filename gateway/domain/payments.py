@@ -6,14 +6,14 @@ received, and what was taken back of it. States move forward by the table; money
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from gateway.domain.events import EventType, NewEvent
 from gateway.domain.invoices import Invoice, InvoiceStatus, status_after
-from gateway.ports.provider import PaymentStatus, PaymentUpdate
+from gateway.ports.provider import PaymentStatus, PaymentUpdate, Transfer
 from gateway.ports.values import Money
 
 
@@ -83,7 +83,9 @@ class Attempt:
     external_id: str | None
     reference: str
     locale: str
+    choice: str | None
     redirect_url: str | None
+    hand_over: Mapping[str, Mapping[str, str]] | None
     reason: str | None
     expires_at: datetime
     closing_at: datetime | None
@@ -94,6 +96,17 @@ class Attempt:
     @property
     def amount(self) -> Money:
         return Money(self.amount_minor, self.currency)
+
+    @property
+    def form(self) -> Mapping[str, str] | None:
+        """The fields that the payer's browser posts to `redirect_url`, where the vendor wants a form."""
+        return (self.hand_over or {}).get("form")
+
+    @property
+    def transfer(self) -> Transfer | None:
+        """What the payer types into their own bank, where no vendor opened anything."""
+        typed = (self.hand_over or {}).get("transfer")
+        return Transfer(**typed) if typed else None
 
     @property
     def open(self) -> bool:

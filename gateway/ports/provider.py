@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -30,7 +30,9 @@ class PaymentStatus(StrEnum):
 class PaymentRequest:
     """One try to pay. `idempotency_key` is the same on every try to create it.
 
-    `reference` is unique to the try within the account; the payer may see it on a bank statement.
+    `reference` is unique to the try within the account; the payer may see it on a bank statement. `creditor_reference` is the
+    invoice's (ISO 11649), the same for all its tries. `choice` is the code of one of `Chooses.choices`. `payer_address` (IP) and
+    `payer_agent` are of the browser that pressed the button; None when no payer is there, as in a later look-up.
     """
 
     idempotency_key: str
@@ -43,20 +45,44 @@ class PaymentRequest:
     locale: str
     method: str
     payer_email: str | None = None
+    creditor_reference: str = ""
+    choice: str | None = None
+    payer_address: str | None = None
+    payer_agent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """What a payer types into their own bank, for a payment that no vendor opens."""
+
+    iban: str
+    name: str
+    reference: str
+    bic: str = ""
+    bank: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentSession:
-    """The vendor opened a payment: send the payer to `redirect_url`."""
+    """The vendor opened a payment: send the payer to `redirect_url`.
+
+    With a `form` the payer's browser posts these fields there instead. With a `transfer` there is nowhere to go (`redirect_url` is
+    empty): the page shows what to type.
+    """
 
     external_id: str
     redirect_url: str
     expires_at: datetime | None = None
+    form: Mapping[str, str] | None = None
+    transfer: Transfer | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentUpdate:
-    """One observation about money. `received` and `reversed` are the provider's own figures, **cumulative** over the payment.
+    """One observation about money. `received`, `reversed` and `refunded` are the provider's own figures, **cumulative** over the payment.
+
+    `reversed` was taken back from the biller (chargeback, returned debit) and reopens the debt; `refunded` was given back by the
+    biller, here or at the vendor, and does not. `fee` is what the vendor keeps, where it says so; None: not known.
 
     `event_id` is the vendor's (the same when it repeats itself); for a poll, something that changes when the answer does.
     `reason` is a short code of a refusal, for the payer's page. `reference` is our `PaymentRequest.reference` where the vendor
@@ -71,6 +97,42 @@ class PaymentUpdate:
     reversed: Money | None = None
     reason: str | None = None
     reference: str | None = None
+    refunded: Money | None = None
+    fee: Money | None = None
+
+
+class RefundStatus(StrEnum):
+    """What a provider says of one refund. A status an adapter does not know is PENDING, never DONE."""
+
+    PENDING = "pending"
+    DONE = "done"
+    FAILED = "failed"  # also later, of one that was done: the money came back to the biller
+
+
+@dataclass(frozen=True, slots=True)
+class RefundRequest:
+    """Money to give back of one payment. `idempotency_key` is the same on every try; `reference` is unique to the refund.
+
+    `paid` is all that the payment received, `reason` a code: duplicate, overpaid, void, requested, fraud.
+    """
+
+    idempotency_key: str
+    external_id: str
+    amount: Money
+    paid: Money
+    reference: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefundUpdate:
+    """One observation about a refund; `external_id` is the vendor's id of the refund. `reason` is why it failed."""
+
+    external_id: str
+    status: RefundStatus
+    amount: Money
+    occurred_at: datetime
+    reason: str | None = None
 
 
 class Provider(Protocol):
@@ -99,6 +161,52 @@ class FindsPayments(Protocol):
         ...
 
 
+class Refunds(Protocol):
+    async def refund_payment(self, request: RefundRequest) -> RefundUpdate:
+        """Gives money back. The same request again gives the first refund, or Rejected, never a second one.
+
+        Raises RetryLater, Rejected (`already_refunded`, `not_refundable` ...) or OutcomeUnknown.
+        """
+        ...
+
+    async def fetch_refund(self, request: RefundRequest, external_id: str | None) -> RefundUpdate | None:
+        """How a refund goes; without an `external_id` (an unknown outcome) it is looked up. None: the vendor never made it.
+
+        Raises RetryLater, and NotSupported where the vendor lists no refunds.
+        """
+        ...
+
+
+class ListsPayments(Protocol):
+    async def list_payments(self, since: datetime, until: datetime) -> Sequence[PaymentUpdate]:
+        """All payments of the account that the vendor touched in the span, each as `fetch_payment` would say it. Raises RetryLater."""
+        ...
+
+
+class Completes(Protocol):
+    async def complete_payment(self, external_id: str, answer: Mapping[str, str]) -> None:
+        """Finishes what the payer began at the vendor, with the parameters they came back with (an authorisation code).
+
+        Proves nothing by itself: the payment is asked for afterwards. Twice is fine. Raises RetryLater, Rejected.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of several ways through one method, as the payer knows it: their bank. `name` is a proper name, never translated."""
+
+    code: str
+    name: str
+    currencies: frozenset[str] | None = None
+
+
+class Chooses(Protocol):
+    def choices(self, method: str) -> Sequence[Choice]:
+        """What the payer picks one of before a payment is opened; empty: nothing to pick."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Method:
     """A way to pay as the payer knows it: `bank`, `card`. The label comes from the locale catalogue: `method.<name>`."""
@@ -110,7 +218,9 @@ class Method:
 class ProviderPlugin(Generic[S]):
     """What an adapter file declares in its last line; `create` is checked against `settings` by mypy in that file.
 
-    `currencies` None means any. `idempotent` says that creating again with the same key gives the first payment.
+    `currencies` None means any. `idempotent` says that creating again with the same key gives the first payment. `silent`: nobody can
+    be asked and nobody calls; a bank statement or the biller's word confirms. `hosted`: the vendor's page is a plain redirect
+    that works in any browser, in-app ones too; a wallet is not.
     """
 
     name: str
@@ -121,5 +231,11 @@ class ProviderPlugin(Generic[S]):
     idempotent: bool = False
     cancels: bool = False
     finds_payments: bool = False
+    refunds: bool = False
+    lists_payments: bool = False
+    completes: bool = False
+    chooses: bool = False
+    silent: bool = False
+    hosted: bool = True
     limits: Limits = field(default_factory=Limits)
     acknowledge: tuple[bytes, str] = (b"", "text/plain")

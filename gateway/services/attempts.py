@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, cast
 
 import sqlalchemy as sa
 
+from gateway.domain import references
 from gateway.domain.events import EventType, NewEvent
 from gateway.domain.ids import ATTEMPT, show
 from gateway.domain.invoices import Invoice
@@ -36,8 +39,24 @@ def methods(ctx: Context, biller_id: int, currency: str) -> dict[str, ProviderAc
     return offered
 
 
-async def start(ctx: Context, invoice: Invoice, method: str, *, locale: str) -> str:
-    """Opens a payment of what is outstanding and gives the URL to send the payer to.
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """The browser that pressed the button; a bank wants to know it (PSD2: PSU-IP-Address). Kept nowhere."""
+
+    address: str | None = None
+    agent: str | None = None
+
+
+async def start(
+    ctx: Context,
+    invoice: Invoice,
+    method: str,
+    *,
+    locale: str,
+    choice: str | None = None,
+    visitor: Visitor = Visitor(),
+) -> Attempt:
+    """Opens a payment of what is outstanding; the attempt says where to send the payer, and with what.
 
     Reserve, call, record: no transaction is open during the call. An open session of the same method and amount is taken up again.
     Raises Conflict when nothing is owed (any more) or another amount, NotFound on a method that is not offered, Unavailable when
@@ -48,10 +67,13 @@ async def start(ctx: Context, invoice: Invoice, method: str, *, locale: str) -> 
         raise NotFound(f"{method} is not offered")
     biller = ctx.directory.biller(invoice.biller_id)
     now = ctx.clock.now()
-    attempt = await ctx.db.write(lambda conn: _reserve(conn, ctx, biller, invoice.id, account, method, locale, now))
+    asked = {"method": method, "locale": locale, "choice": choice}
+    attempt = await ctx.db.write(lambda conn: _reserve(conn, ctx, biller, invoice.id, account, asked, now))
     if attempt.redirect_url is not None:
-        return attempt.redirect_url
-    request = _request(ctx, invoice, attempt, account)
+        return attempt
+    request = replace(
+        _request(ctx, invoice, attempt, account), payer_address=visitor.address, payer_agent=visitor.agent
+    )
     try:
         session = await account.make().create_payment(request)
     except OutcomeUnknown:
@@ -61,9 +83,10 @@ async def start(ctx: Context, invoice: Invoice, method: str, *, locale: str) -> 
         code = error.code if isinstance(error, Rejected) else "unavailable"
         await ctx.db.write(lambda conn: _refused(conn, attempt, code, ctx.clock.now()))
         raise Unavailable("the provider cannot serve this now") from None
-    if not await ctx.db.write(lambda conn: _opened(conn, account, attempt, session, ctx.clock.now())):
+    opened = await ctx.db.write(lambda conn: _opened(conn, account, attempt, session, ctx.clock.now()))
+    if opened is None:
         raise Conflict("what is owed has changed meanwhile")
-    return session.redirect_url
+    return opened
 
 
 def _reserve(
@@ -72,20 +95,20 @@ def _reserve(
     biller: Biller,
     invoice_id: int,
     account: ProviderAccount,
-    method: str,
-    locale: str,
+    asked: Mapping[str, str | None],
     now: datetime,
 ) -> Attempt:
     invoice = invoices.get(conn, invoice_id, lock=True)
     if invoice is None or not invoice.payable:
         raise Conflict("nothing is owed on this invoice")
     for attempt in payments.of_invoice(conn, invoice_id):
-        same = attempt.account_id == account.id and attempt.method == method and attempt.amount == invoice.outstanding
+        same = attempt.account_id == account.id and attempt.amount == invoice.outstanding
+        same = same and (attempt.method, attempt.choice) == (asked["method"], asked["choice"])
         fresh = attempt.status is AttemptStatus.PENDING and attempt.closing_at is None and attempt.expires_at > now
         if same and fresh and attempt.redirect_url is not None:
             return attempt
     expires_at = now + timedelta(minutes=biller.settings.payments.attempt_minutes)
-    attempt_id = payments.reserve(conn, new_row(invoice, account.id, method, locale, expires_at, now))
+    attempt_id = payments.reserve(conn, new_row(invoice, account.id, expires_at, now) | dict(asked))
     reference = f"{invoice.number[:40]}-{attempt_id}"
     payments.name_attempt(conn, attempt_id, reference)
     outbox.add(conn, POLL, attempt_id, account.destination, now + FIRST_POLL, now)
@@ -95,21 +118,17 @@ def _reserve(
     return made
 
 
-def new_row(
-    invoice: Invoice, account_id: int, method: str, locale: str, expires_at: datetime, now: datetime
-) -> dict[str, Any]:
-    """The row of an attempt at all that is outstanding, before it has a reference."""
+def new_row(invoice: Invoice, account_id: int, expires_at: datetime, now: datetime) -> dict[str, Any]:
+    """The row of an attempt at all that is outstanding, before it has a method, a locale and a reference."""
     return {
         "biller_id": invoice.biller_id,
         "invoice_id": invoice.id,
         "account_id": account_id,
-        "method": method,
         "currency": invoice.currency,
         "amount_minor": invoice.outstanding.minor,
         "received_minor": 0,
         "reversed_minor": 0,
         "reference": "",
-        "locale": locale,
         "expires_at": expires_at,
         "polls": 0,
         "created_at": now,
@@ -131,25 +150,27 @@ def _request(ctx: Context, invoice: Invoice, attempt: Attempt, account: Provider
         expires_at=attempt.expires_at,
         locale=attempt.locale,
         method=attempt.method,
+        creditor_reference=references.reference(invoice.id),
+        choice=attempt.choice,
     )
 
 
 def _opened(
     conn: sa.Connection, account: ProviderAccount, attempt: Attempt, session: PaymentSession, now: datetime
-) -> bool:
-    """Records the session. False: settled, void or changed meanwhile, so it is not wanted any more and is being closed."""
+) -> Attempt | None:
+    """Records the session. None: settled, void or changed meanwhile, so it is not wanted any more and is being closed."""
     expires_at = session.expires_at or attempt.expires_at
-    payments.opened(conn, attempt.id, session.external_id, session.redirect_url, expires_at, now)
+    payments.opened(conn, attempt.id, session, expires_at, now)
     started = NewEvent(EventType.PAYMENT_STARTED, {"payment": show(ATTEMPT, attempt.id), "method": attempt.method})
     events.append(conn, attempt.biller_id, attempt.invoice_id, [started], now)
     for early in inbox.held_about(conn, account.row.inbox, session.external_id):
         outbox.poke(conn, APPLY_INBOX, early, "", now, now)
     outbox.poke(conn, POLL, attempt.id, account.destination, now + FIRST_POLL, now)
     current = payments.get(conn, attempt.id)
-    wanted = current is not None and current.closing_at is None
-    if not wanted:
-        outbox.poke(conn, CLOSE, attempt.id, account.destination, now, now)
-    return wanted
+    if current is not None and current.closing_at is None:
+        return current
+    outbox.poke(conn, CLOSE, attempt.id, account.destination, now, now)
+    return None
 
 
 def _unknown(conn: sa.Connection, account: ProviderAccount, attempt: Attempt, now: datetime) -> None:

@@ -113,8 +113,9 @@ def _decide(
     if same:
         payments.extend(conn, same[-1].id, expires_at, now)
         return _Decision(same[-1])
-    row = attempts.new_row(invoice, account.id, account.plugin.name, delivery.locale, expires_at, now)
-    attempt_id = payments.reserve(conn, row | {"reference": query.payload})
+    row = attempts.new_row(invoice, account.id, expires_at, now)
+    row |= {"method": account.plugin.name, "locale": delivery.locale, "reference": query.payload}
+    attempt_id = payments.reserve(conn, row)
     outbox.add(conn, attempts.POLL, attempt_id, "", expires_at, now)
     return _Decision(payments.get(conn, attempt_id))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from gateway.domain.invoices import Invoice
 from gateway.domain.payments import CLOSABLE, Applied, Attempt, AttemptStatus, Credit, RefundDue
+from gateway.ports.provider import PaymentSession
 from gateway.store.schema import invoice, payment_attempt, payment_update, refund
 from gateway.store.statements import Statement, among, by
 
@@ -102,12 +103,23 @@ def of_invoice(conn: sa.Connection, invoice_id: int) -> list[Attempt]:
     return [_attempt(row) for row in _OF_INVOICE.rows(conn, invoice_id=invoice_id)]
 
 
-def opened(
-    conn: sa.Connection, attempt_id: int, external_id: str, redirect_url: str, expires_at: datetime, now: datetime
-) -> bool:
+def opened(conn: sa.Connection, attempt_id: int, session: PaymentSession, expires_at: datetime, now: datetime) -> bool:
     """The provider answered: PENDING with its id. A push that came first has moved the state already, which stays."""
-    values = {"external_id": external_id, "redirect_url": redirect_url, "expires_at": expires_at, "updated_at": now}
-    return bool(_OPENED.run(conn, of_id=attempt_id, of_external=external_id, **values))
+    hand_over = {
+        name: value
+        for name, value in (
+            ("form", dict(session.form) if session.form else None),
+            ("transfer", asdict(session.transfer) if session.transfer else None),
+        )
+        if value
+    }
+    values: dict[str, Any] = {
+        "external_id": session.external_id,
+        "redirect_url": session.redirect_url,
+        "hand_over": hand_over or None,
+    }
+    values |= {"expires_at": expires_at, "updated_at": now}
+    return bool(_OPENED.run(conn, of_id=attempt_id, of_external=session.external_id, **values))
 
 
 def adopt(conn: sa.Connection, attempt: Attempt, external_id: str) -> Attempt:

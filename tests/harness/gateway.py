@@ -151,7 +151,8 @@ class House:
     async def start(self, invoice_id: int, method: str = "bank") -> str:
         """Starts a payment as the pay page does; gives the URL that the payer is sent to."""
         view = await self.view(invoice_id)
-        return await attempts.start(self.ctx, view.invoice, method, locale="ro")
+        attempt = await attempts.start(self.ctx, view.invoice, method, locale="ro")
+        return attempt.redirect_url or ""
 
 
 def draft_of(

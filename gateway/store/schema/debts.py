@@ -104,7 +104,9 @@ payment_attempt = table(
     text("external_id", null=True),
     text("reference"),
     text("locale"),
+    text("choice", null=True),  # the bank that the payer picked
     text("redirect_url", null=True),
+    sa.Column("hand_over", Json),  # what the payer is sent there with: a form's fields, or what to type into a bank
     text("reason", null=True),
     at("expires_at"),
     at("closing_at", null=True),

@@ -26,7 +26,7 @@ def invoice(**changes: Any) -> Invoice:
 def attempt(status: AttemptStatus) -> Attempt:
     row: dict[str, Any] = dict.fromkeys(("id", "biller_id", "invoice_id", "account_id", "polls"), 1)
     row |= {"method": "card", "currency": "RON", "amount_minor": 10_000, "received_minor": 0, "reversed_minor": 0}
-    row |= dict.fromkeys(("external_id", "redirect_url", "reason", "closing_at"))
+    row |= dict.fromkeys(("external_id", "choice", "redirect_url", "hand_over", "reason", "closing_at"))
     return Attempt(**row, status=status, reference="x", locale="ro", expires_at=NOW, created_at=NOW, updated_at=NOW)
 
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from gateway.domain.payments import Attempt, AttemptStatus
 from gateway.domain.reminders import Reason
 from gateway.ports.errors import AdapterError
-from gateway.services import attempts
+from gateway.services import polling
 from gateway.services.context import Context
 from gateway.store import payments
 
@@ -49,7 +49,7 @@ async def ask(ctx: Context, invoice_ids: Collection[int]) -> frozenset[int]:
     for attempt in await ctx.db.read(body):
         if may_be_paid([attempt], now) and ctx.directory.provider(attempt.account_id) is not None:
             try:
-                await attempts.poll(ctx, attempt.id)
+                await polling.poll(ctx, attempt.id)
             except AdapterError:
                 silent.add(attempt.invoice_id)
     return frozenset(silent)

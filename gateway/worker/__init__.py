@@ -19,7 +19,7 @@ import structlog
 from gateway.limits import Destinations, Ended
 from gateway.ports.errors import RetryLater
 from gateway.ports.values import Limits
-from gateway.services import attempts
+from gateway.services import attempts, polling
 from gateway.services.context import Context
 from gateway.store import outbox, signals
 from gateway.store.database import StoreUnavailable
@@ -291,7 +291,7 @@ class Worker:
             while True:
                 for topic in await listener.wait():
                     try:
-                        await attempts.watched(self.ctx, int(topic.partition(":")[2]))
+                        await polling.watched(self.ctx, int(topic.partition(":")[2]))
                     except Exception as error:  # one page's must not end all pages'
                         log.warning("worker.not_watched", topic=topic, reason=str(error))
 

@@ -17,6 +17,7 @@ from gateway.services import (
     messaging,
     planning,
     plans,
+    polling,
     receipts,
     reminders,
     revising,
@@ -53,7 +54,7 @@ def _once(service: Callable[[Context, int], Awaitable[datetime | None]]) -> Hand
 
 
 async def _poll(ctx: Context, task: Task, last_try: bool) -> datetime | None:
-    wait = await attempts.poll(ctx, task.key)
+    wait = await polling.poll(ctx, task.key)
     return None if wait is None else ctx.clock.now() + wait
 
 
@@ -80,7 +81,7 @@ KINDS: Mapping[str, Kind] = {
     ladder.REPLAN: Kind(_once(planning.replan_all), (10, MINUTE, 10 * MINUTE, HOUR), endless=True),
     claims.DECIDE: Kind(_once(wishes.decide_claim), (10, MINUTE, 10 * MINUTE, HOUR), endless=True),
     attempts.POLL: Kind(_poll, (10, 20, MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR), endless=True),
-    closing.CLOSE: Kind(_once(attempts.close), (5, 30, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 6 * HOUR)),
+    closing.CLOSE: Kind(_once(polling.close), (5, 30, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 6 * HOUR)),
     attempts.APPLY_INBOX: Kind(
         _apply_inbox, (1, 2, 5, 15, MINUTE, 5 * MINUTE, 30 * MINUTE, HOUR, 6 * HOUR, DAY, DAY, DAY)
     ),

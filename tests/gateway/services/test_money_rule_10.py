@@ -17,7 +17,7 @@ from gateway.domain.deliveries import DeliveryState, Step
 from gateway.domain.payments import AttemptStatus
 from gateway.ports.errors import OutcomeUnknown
 from gateway.ports.provider import PaymentStatus
-from gateway.services import attempts, push_endpoints
+from gateway.services import polling, push_endpoints
 from gateway.store.database import Database
 from gateway.worker import Worker
 from tests.harness.gateway import Sim
@@ -113,4 +113,4 @@ async def test_rule_10_no_transaction_is_open_while_a_vendor_is_called(sim: Sim,
     assert found == []
     assert called == {"send", "find_sent", "edit", "create", "find", "fetch", "cancel", "push"}
     assert [attempt.status for attempt in (await sim.view(view.invoice.id)).attempts] == [A.CANCELLED, A.PAID]
-    assert await attempts.poll(sim.ctx, 1) is not None
+    assert await polling.poll(sim.ctx, 1) is not None

@@ -12,7 +12,7 @@ from gateway.domain.invoices import InvoiceStatus
 from gateway.domain.payments import AttemptStatus, apply
 from gateway.ports.provider import PaymentStatus
 from gateway.ports.values import MAX_MINOR, Money
-from gateway.services import attempts, invoices
+from gateway.services import invoices, polling
 from gateway.store import payments
 from gateway.store.schema import metadata
 from tests.harness.gateway import Sim, draft_of
@@ -164,7 +164,7 @@ async def test_rule_04_many_observations_at_once_are_counted_once_each(sim: Sim)
     parts.append(sim.bank.change(payment_id, S.PAID))
     (attempt,) = (await sim.view(view.invoice.id)).attempts
     told = [sim.tell(part) for part in parts * 3]
-    asked = [attempts.poll(sim.ctx, attempt.id) for _ in range(4)]
+    asked = [polling.poll(sim.ctx, attempt.id) for _ in range(4)]
     await asyncio.gather(*told[::-1], *asked)
     view = await sim.view(view.invoice.id)
     assert (view.invoice.status, view.invoice.paid_minor) == (IS.PAID, 10_000)

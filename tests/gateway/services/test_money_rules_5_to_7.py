@@ -12,7 +12,7 @@ from gateway.domain.invoices import InvoiceStatus
 from gateway.domain.payments import AttemptStatus
 from gateway.ports.errors import OutcomeUnknown, Rejected, RetryLater
 from gateway.ports.provider import PaymentStatus
-from gateway.services import attempts
+from gateway.services import polling
 from gateway.services.errors import Unavailable
 from gateway.store import inbox as inbox_store
 from gateway.store import outbox
@@ -240,7 +240,7 @@ async def test_rule_07_polling_ends_after_sixty_days_and_not_before(sim: Sim) ->
 async def test_rule_07_a_watched_page_brings_its_poll_forward(sim: Sim) -> None:
     view = await sim.issue()
     sim.bank.change(await sim.open_payment(view.invoice.id), S.PAID)
-    await attempts.watched(sim.ctx, view.invoice.id)
+    await polling.watched(sim.ctx, view.invoice.id)
     await sim.pass_time(seconds=2)
     assert await sim.status(view.invoice.id) is IS.PAID
 

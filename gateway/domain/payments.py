@@ -31,7 +31,11 @@ class AttemptStatus(StrEnum):
 
 A = AttemptStatus
 OPEN = (A.CREATED, A.UNKNOWN, A.PENDING, A.ACCEPTED)
-CLOSABLE = (*OPEN, A.EXPIRED)  # a provider may keep a session open after our time for it
+CLOSABLE = (
+    *OPEN,
+    A.EXPIRED,
+    A.FAILED,
+)  # a provider may keep a session open after our time for it, and after a declined card
 LATE = (A.FAILED, A.EXPIRED, A.CANCELLED)
 # Where a provider cannot close a session, or takes another card after one that it declined, money may come until the session is over.
 AFTERWARDS = timedelta(hours=1)

@@ -92,6 +92,8 @@ def _follow_up(
     elif change.delta.minor > 0 and invoice.payable:
         closing.close_attempts(conn, directory, invoice.id, now, but=attempt.id)  # they ask for more than is owed now
         closing.thank(conn, directory, biller, invoice.id, now)
+    elif change.status in rules.OPEN and attempt.closing_at is None and not invoice.payable:
+        closing.close_attempts(conn, directory, invoice.id, now)  # it was over, and is under way again, for nothing
     if change.reopens:
         ladder.begin_again(conn, biller, invoice.id, now)
     if change.status is AttemptStatus.FAILED and attempt.status is AttemptStatus.ACCEPTED and invoice.payable:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -12,11 +12,13 @@ import orjson
 
 from gateway.outbound import OutboundClient
 from gateway.ports.errors import NotSupported
-from gateway.ports.provider import ProviderPlugin
+from gateway.ports.http import HttpResponse
+from gateway.ports.provider import PaymentSession, ProviderPlugin
 from gateway.ports.values import Money, Secret, WebhookRequest
 from gateway.testing.clock import FakeClock
 from gateway.testing.provider_bench import Fault, Happening, Key, ProviderBench, Wire
-from providers.revolut import PROVIDER, RevolutProvider
+from gateway.testing.provider_steps import a_request
+from providers.revolut import PROVIDER, RevolutProvider, Settings
 from tests.fakes.revolut import RETRY_AFTER_S, FakeRevolut, signed
 
 API_KEY, PRESENT, OLD = Secret("sk_test_4f1d9c"), Secret("wsk_present_8c2e"), Secret("wsk_old_77a0")
@@ -129,3 +131,32 @@ async def open_bench() -> AsyncIterator[RevolutBench]:
     clock = FakeClock()
     async with FakeRevolut(API_KEY.reveal(), clock.now) as revolut, OutboundClient(clock) as http:
         yield RevolutBench(revolut, clock, http)
+
+
+async def opened(bench: RevolutBench, **changes: object) -> str:
+    session: PaymentSession = await bench.provider().create_payment(a_request(bench, **changes))
+    return session.external_id
+
+
+class Answers:
+    """An HttpClient with one answer for every call."""
+
+    def __init__(self, status: int, body: object) -> None:
+        self._answer = HttpResponse(status, {}, body if isinstance(body, bytes) else orjson.dumps(body))
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        submits: bool,
+        timeout_s: float = 15.0,
+    ) -> HttpResponse:
+        assert submits is (method == "POST")
+        return self._answer
+
+
+def answered(body: object, status: int = 200) -> RevolutProvider:
+    return RevolutProvider(Settings(Secret("sk"), PRESENT), Answers(status, body))

@@ -16,8 +16,9 @@ from gateway.demo.bank.ledger import News
 from gateway.demo.bank.server import RETRY_AFTER_S
 from gateway.demo.bank.wire import signature, webhook_body
 from gateway.outbound import OutboundClient
+from gateway.ports.errors import NotSupported
 from gateway.ports.provider import ProviderPlugin
-from gateway.ports.values import Secret, WebhookRequest
+from gateway.ports.values import Money, Secret, WebhookRequest
 from gateway.testing.clock import FakeClock
 from gateway.testing.provider_bench import Fault, Happening, Key, ProviderBench, Wire
 from providers.sandbox import PROVIDER
@@ -68,13 +69,24 @@ class SandboxBench(ProviderBench):
         return len(self.bank.ledger.find(reference, self.clock.now()))
 
     async def happen(self, external_id: str, happening: Happening) -> None:
+        if happening not in OUTCOMES:
+            raise NotSupported
         await self.bank.choose(external_id, OUTCOMES[happening])
 
-    def webhook_body(self, external_id: str, *, status: str | None = None, event_type: str | None = None) -> bytes:
+    def webhook_body(
+        self,
+        external_id: str,
+        *,
+        status: str | None = None,
+        event_type: str | None = None,
+        amount: Money | None = None,
+    ) -> bytes:
         payment = self.bank.payment(external_id)
         event = orjson.loads(webhook_body(News(f"evt_{payment.id}_{payment.version}", payment, 1), self.bank.url))
         event["type"] = event_type or event["type"]
         event["payment"]["status"] = status or event["payment"]["status"]
+        if amount is not None:
+            event["payment"] |= {"received": amount.minor, "currency": amount.currency}
         return orjson.dumps(event)
 
     def sign(self, body: bytes, signed_at: datetime, key: Key = Key.PRESENT) -> WebhookRequest:

@@ -6,6 +6,7 @@ whose answer was lost is looked up by our reference and never made again.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -37,6 +38,7 @@ ORDER_EVENTS = frozenset(f"ORDER_{what}" for what in _OF_ORDERS.split()) | froze
 )
 DISPUTE_EVENTS = frozenset(f"DISPUTE_{what}" for what in _OF_DISPUTES.split())
 SHORTEST, LONGEST = timedelta(minutes=1), timedelta(hours=720)  # what `expire_pending_after` may be
+PAID_WITHIN = timedelta(days=8)  # of being made: an attempt is open for a day at most, and a bank may take a week
 DISPUTED_FOR = timedelta(days=400)  # from a dispute's beginning to its end, arbitration included
 
 
@@ -151,19 +153,28 @@ class RevolutProvider:
         return refund_of(made[0]) if made else None
 
     async def list_payments(self, since: datetime, until: datetime) -> Sequence[PaymentUpdate]:
-        """Orders that were changed, refunded or lost in a dispute in the span; each is asked for, as a list does not say all.
+        """Orders that were changed, refunded or disputed in the span; each is asked for, as a list does not say all.
 
-        Lists go by the day of making, so they are read back as far as an order may stay open, and a dispute.
+        Revolut lists by the time of making, so more is read than is given. One that has changed again since is in the later span.
         """
-        orders = await self._api.made_in(Order, since - LONGEST - timedelta(days=1), until)
-        touched = {order.id for order in orders if order.kind in PAID_BY_PAYER and order.updated_at >= since}
-        touched |= {order.refund_of or "" for order in orders if order.kind == REFUND and order.updated_at >= since}
+        try:
+            orders = await self._api.made_in(Order, since - PAID_WITHIN, until)
+        except Refusal as refusal:
+            raise RetryLater(refusal.code) from None
         try:
             disputes = await self._api.made_in(Dispute, since - DISPUTED_FOR, until)
         except Refusal:  # there are none but in production
             disputes = []
-        touched |= {dispute.order_id for dispute in disputes if dispute.updated_at >= since}
-        return [await self.fetch_payment(order_id) for order_id in sorted(touched - {""})]
+        touched = {order.id for order in orders if order.kind in PAID_BY_PAYER and since <= order.updated_at < until}
+        touched |= {
+            order.refund_of or "" for order in orders if order.kind == REFUND and since <= order.updated_at < until
+        }
+        touched |= {dispute.order_id for dispute in disputes if since <= dispute.updated_at < until}
+        listed = []
+        for order_id in sorted(touched - {""}):
+            with contextlib.suppress(Refusal):  # a dispute may be about what was not ordered here
+                listed.append(await self.fetch_payment(order_id))
+        return listed
 
     async def parse_webhook(self, request: WebhookRequest) -> Sequence[PaymentUpdate]:
         """The order that a proven webhook speaks of, as it is now; nothing for payouts, subscriptions and what is new.

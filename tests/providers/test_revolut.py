@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import orjson
 import pytest
 
-from gateway.ports.errors import InvalidSignature, MalformedWebhook, OutcomeUnknown, Rejected, RetryLater
-from gateway.ports.http import HttpResponse
+from gateway.ports.errors import OutcomeUnknown, Rejected, RetryLater
 from gateway.ports.provider import PaymentSession, PaymentStatus
-from gateway.ports.values import Money, Secret, WebhookRequest
-from gateway.testing.provider_bench import Fault, Key
-from gateway.testing.provider_steps import a_request, paid, parsed
-from providers.revolut import DISPUTE_EVENTS, ORDER_EVENTS, PROVIDER, RevolutProvider, Settings, duration, public
+from gateway.ports.values import Money, Secret
+from gateway.testing.provider_steps import a_request, parsed
+from providers.revolut import PROVIDER, Settings, duration, public
 from providers.revolut.orders import ORDERS, PAYMENTS, REASONS
 from tests.providers.revolut_bench import API_KEY, PRESENT, RevolutBench, answered, open_bench, opened
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from gateway.ports.errors import NotSupported, OutcomeUnknown, Rejected, RetryLater
+from gateway.ports.errors import OutcomeUnknown, Rejected, RetryLater
 from gateway.ports.provider import PaymentStatus, RefundRequest, RefundStatus
 from gateway.ports.values import Money
 from gateway.testing.provider_bench import Fault, Happening
@@ -29,6 +29,10 @@ async def bench() -> AsyncIterator[RevolutBench]:
 
 def back(external_id: str, **changes: Any) -> RefundRequest:
     return replace(RefundRequest("refund-1-k7", external_id, PART, ALL, "ACH1K7-R1", "duplicate"), **changes)
+
+
+def day_of(bench: RevolutBench) -> tuple[datetime, datetime]:
+    return bench.clock.now() - timedelta(hours=12), bench.clock.now() + timedelta(hours=12)
 
 
 def refunds(bench: RevolutBench) -> int:
@@ -147,7 +151,7 @@ class TestRefund:
 
     async def test_money_given_back_is_not_a_reversal(self, bench: RevolutBench) -> None:
         session, _ = await paid(bench)
-        await bench.happen(session.external_id, Happening.__members__.get("REFUNDED", _Refunded.REFUNDED))  # type: ignore[arg-type]
+        await bench.happen(session.external_id, Happening.REFUNDED)
         update = await bench.provider().fetch_payment(session.external_id)
 
         assert (update.status, update.refunded, update.reversed) == (PaymentStatus.PAID, ALL, Money(0, "RON"))
@@ -168,7 +172,7 @@ class TestList:
         for number in range(19):
             made.append(await opened(bench, reference=f"REF{number}"))
             bench.clock.advance(seconds=40 * (number % 3))  # some in one instant
-        listed = await provider.list_payments(since, bench.clock.now())
+        listed = await provider.list_payments(since, bench.clock.now() + timedelta(seconds=1))
 
         assert sorted(update.external_id for update in listed) == sorted(made)
         assert listed[0] == await provider.fetch_payment(listed[0].external_id)
@@ -179,25 +183,26 @@ class TestList:
         for number in range(6):
             await opened(bench, reference=f"REF{number}")
         with pytest.raises(RetryLater):
-            await provider.list_payments(bench.clock.now() - timedelta(days=1), bench.clock.now())
+            await provider.list_payments(*day_of(bench))
 
     async def test_what_was_touched_in_the_span(self, bench: RevolutBench, provider: RevolutProvider) -> None:
         """An old order that was paid, refunded or lost in it; none that slept, and none that is younger."""
-        slept, late, given_back, lost = [await opened(bench, reference=f"REF{number}") for number in range(4)]
+        given_back, lost = [await opened(bench, reference=f"OLD{number}") for number in range(2)]
         for order_id in (given_back, lost):
             bench.account.pay(order_id)
         dispute_id = bench.account.dispute(lost, "under_review")
-        bench.clock.advance(days=20)
+        bench.clock.advance(seconds=100 * 86_400)
+        in_a_week = bench.clock.now() + timedelta(days=7)
+        slept, late = [await opened(bench, reference=f"REF{number}", expires_at=in_a_week) for number in range(2)]
         bench.account.pay(slept)
-        bench.clock.advance(days=9)
+        bench.clock.advance(seconds=6 * 86_400)
         since = bench.clock.now()
         bench.account.pay(late)
         refund_id = bench.account.refund(given_back, 45)
         bench.account.orders[given_back]["updated_at"] = bench.account.orders[given_back]["created_at"]
         bench.account.dispute(lost, "lost", of=dispute_id)
-        bench.clock.advance(hours=1)
+        bench.clock.advance(seconds=3_600)
         until = bench.clock.now()
-        bench.clock.advance(hours=1)
         younger = await opened(bench, reference="YOUNGER")
         listed = {update.external_id: update for update in await provider.list_payments(since, until)}
 
@@ -210,7 +215,7 @@ class TestList:
     async def test_where_there_are_no_disputes(self, bench: RevolutBench, provider: RevolutProvider) -> None:
         bench.revolut.production = False
         session, _ = await paid(bench)
-        (update,) = await provider.list_payments(bench.clock.now() - timedelta(days=1), bench.clock.now())
+        (update,) = await provider.list_payments(*day_of(bench))
 
         assert (update.external_id, update.status) == (session.external_id, PaymentStatus.PAID)
 
@@ -218,4 +223,17 @@ class TestList:
         order_id = await opened(bench)
         bench.account.orders[order_id]["type"] = "chargeback"
 
-        assert await provider.list_payments(bench.clock.now() - timedelta(days=1), bench.clock.now()) == []
+        assert await provider.list_payments(*day_of(bench)) == []
+
+    async def test_a_dispute_about_another_shops_order_costs_nothing(
+        self, bench: RevolutBench, provider: RevolutProvider
+    ) -> None:
+        session, _ = await paid(bench)
+        dispute_id = bench.account.dispute(session.external_id, "lost")
+        bench.account.disputes[dispute_id]["payment"]["order_id"] = "6516e61c-d279-a454-a837-bc52ce55ed49"
+
+        assert [update.external_id for update in await provider.list_payments(*day_of(bench))] == [session.external_id]
+
+    async def test_a_key_that_is_refused_is_not_an_empty_list(self, bench: RevolutBench) -> None:
+        with pytest.raises(RetryLater):
+            await answered({"code": "unauthenticated"}, 401).list_payments(*day_of(bench))

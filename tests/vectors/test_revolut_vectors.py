@@ -25,8 +25,10 @@ from gateway.testing.provider_bench import Fault
 from gateway.testing.provider_steps import a_request, parsed
 from providers.revolut import DISPUTE_EVENTS, ORDER_EVENTS, RevolutProvider, Settings
 from providers.revolut.orders import ORDERS, PAYMENTS, REASONS, Dispute, Order, refund_of, update_of
+from tests.harness.vectors import ROOT
 from tests.providers.revolut_bench import Answers, RevolutBench, open_bench
 
+FIXTURES = ROOT / "tests" / "providers" / "fixtures" / "revolut"
 OURS = {
     ("POST", "/api/orders"),
     ("GET", "/api/orders"),
@@ -125,6 +127,20 @@ class TestDescription:
         bench.account.dispute(session.external_id, "lost")
         told = json.loads(bench.webhook_body(session.external_id))
         validate(described, schemas["Webhook-Dispute-Event"], told, strict=True)
+
+    def test_our_fixtures_are_as_described(self, described: dict[str, Any]) -> None:
+        fixtures = [json.loads(path.read_bytes()) for path in sorted(FIXTURES.glob("*.json"))]
+        steps = [step for fixture in fixtures for step in fixture.get("exchange", [])]
+        for step in steps:
+            asked, answer = step["request"], step["response"]
+            _, operation, _ = operation_of(described, asked["method"], asked["path"])
+            told = operation["responses"].get(str(answer["status"]), operation["responses"]["500"])
+            validate(described, told["content"]["application/json"]["schema"], answer["body"], strict=True)
+            if "json" in asked:
+                schema = operation["requestBody"]["content"]["application/json"]["schema"]
+                validate(described, schema, asked["json"], strict=True)
+
+        assert len(steps) > 15
 
     async def test_a_wrong_one_is_seen(self, described: dict[str, Any]) -> None:
         schema = described["components"]["schemas"]["Order-Creation-v7"]

@@ -32,7 +32,8 @@ class PaymentRequest:
 
     `reference` is unique to the try within the account; the payer may see it on a bank statement. `creditor_reference` is the
     invoice's (ISO 11649), the same for all its tries. `choice` is the code of one of `Chooses.choices`. `payer_address` (IP) and
-    `payer_agent` are of the browser that pressed the button; None when no payer is there, as in a later look-up.
+    `payer_agent` are of the browser that pressed the button; None when no payer is there, as in a later look-up. `asked_at`, when
+    the try began, is the same on every try; None where nobody says.
     """
 
     idempotency_key: str
@@ -49,6 +50,7 @@ class PaymentRequest:
     choice: str | None = None
     payer_address: str | None = None
     payer_agent: str | None = None
+    asked_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +222,8 @@ class ProviderPlugin(Generic[S]):
 
     `currencies` None means any. `idempotent` says that creating again with the same key gives the first payment. `silent`: nobody can
     be asked and nobody calls; a bank statement or the biller's word confirms. `hosted`: the vendor's page is a plain redirect
-    that works in any browser, in-app ones too; a wallet is not.
+    that works in any browser, in-app ones too; a wallet is not. `acknowledge` is the answer to a webhook that was taken; `refuse`, where
+    the vendor reads one, to a webhook that should come again and to one that should not, in the same media type.
     """
 
     name: str
@@ -239,3 +242,4 @@ class ProviderPlugin(Generic[S]):
     hosted: bool = True
     limits: Limits = field(default_factory=Limits)
     acknowledge: tuple[bytes, str] = (b"", "text/plain")
+    refuse: tuple[bytes, bytes] | None = None

@@ -40,6 +40,7 @@ def a_request(bench: ProviderBench, **changes: object) -> PaymentRequest:
         "locale": "ro",
         "method": bench.plugin.methods[0].name,
         "payer_email": PERSONAL[0],
+        "asked_at": bench.clock.now(),
     }
     return PaymentRequest(**{**usual, **changes})
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -31,7 +30,7 @@ from gateway.ports.provider import (
 )
 from gateway.ports.values import Money, Secret, WebhookRequest
 from providers.netopia.proof import proven, public_key
-from providers.netopia.wire import APPROVED, CODES, CREDITED, PAGE, STATUSES, Block, answered_at, code_of, parse
+from providers.netopia.wire import APPROVED, CODES, CREDITED, PAGE, Block, answered_at, code_of, parse
 
 HOME = "RON"
 UNKNOWN = "unknown_payment"
@@ -222,6 +221,8 @@ class NetopiaProvider:
             if not raw.get("payment") and code_of(raw) not in APPROVED | {""}:
                 raise Rejected(UNKNOWN)
             block = Block.read(raw)
+            if ntp_id not in ("", block.ntp_id) or block.order_id not in ("", order_id):
+                raise ValueError("another payment")
             known = external_id if ntp_id else _external_id(block, order_id)
             return block, block.update("poll:", known, answered_at(response))
         except ValueError:

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from gateway.ports.errors import InvalidSignature
 from gateway.ports.values import WebhookRequest
+from gateway.ports.verify import TOLERANCE_S
 
 HEADER = "verification-token"
 ISSUER = "NETOPIA Payments"
@@ -30,18 +31,14 @@ ALGORITHMS: Mapping[str, hashes.HashAlgorithm] = {
     "RS512": hashes.SHA512(),
 }
 MAX_TOKEN = 10_000
-SKEW_S = 60.0
 _LATEST_S = 10**11  # the PHP SDK writes milliseconds; in seconds this is the year 5138
 
 
 def public_key(pem: str) -> RSAPublicKey:
     """The RSA key in a PEM public key or X.509 certificate. Raises ValueError on anything else."""
     raw = pem.strip().encode()
-    key: object
-    if b"BEGIN CERTIFICATE" in raw:
-        key = x509.load_pem_x509_certificate(raw).public_key()
-    else:
-        key = serialization.load_pem_public_key(raw)
+    certified = b"BEGIN CERTIFICATE" in raw
+    key = x509.load_pem_x509_certificate(raw).public_key() if certified else serialization.load_pem_public_key(raw)
     if not isinstance(key, RSAPublicKey):
         raise ValueError("not an RSA key")
     return key
@@ -91,9 +88,9 @@ def _signed(token: str, keys: Sequence[RSAPublicKey]) -> Mapping[str, Any]:
 
 def _in_time(claims: Mapping[str, Any], received_at: datetime) -> None:
     now = received_at.timestamp()
-    if any(_seconds(claims[name]) > now + SKEW_S for name in ("iat", "nbf") if name in claims):
+    if any(_seconds(claims[name]) > now + TOLERANCE_S for name in ("iat", "nbf") if name in claims):
         raise InvalidSignature("signed in the future")
-    if "exp" in claims and _seconds(claims["exp"]) < now - SKEW_S:
+    if "exp" in claims and _seconds(claims["exp"]) < now - TOLERANCE_S:
         raise InvalidSignature("signed too long ago")
 
 

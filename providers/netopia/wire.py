@@ -129,7 +129,7 @@ class Block:
         if self.amount is None or not self.amount.minor or self.whole is None:
             raise ValueError("no amount")
         converted = self.amount.currency != self.whole.currency
-        return self.whole if converted or said_of_the_whole(self.status) else self.amount
+        return self.whole if converted or _of_the_whole(self.status) else self.amount
 
     def _credited(self, received: Money | None) -> Money | None:
         """The part that was given back, where the block names one; else it names the payment's own amount: all of it."""
@@ -141,7 +141,7 @@ class Block:
         return CODES.get(self.code) or _REASONS.get(self.status or 0, "declined")
 
 
-def said_of_the_whole(status: int | None) -> bool:
+def _of_the_whole(status: int | None) -> bool:
     """Whether a block of this status may name an amount that is not what was received."""
     return status == CREDITED or STATUSES.get(status or 0) is S.REVERSED
 

@@ -109,4 +109,6 @@ def _object(part: str) -> Mapping[str, Any]:
 
 def _bytes(part: str) -> bytes:
     """Base64url without padding, and nothing but its alphabet."""
+    if "=" in part:
+        raise ValueError("padded")
     return base64.b64decode(part.encode("ascii") + b"=" * (-len(part) % 4), altchars=b"-_", validate=True)

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import orjson
 
-from gateway.ports.errors import MalformedWebhook, OutcomeUnknown, Rejected, RetryLater
+from gateway.ports.errors import MalformedWebhook, NotSupported, OutcomeUnknown, Rejected, RetryLater
 from gateway.ports.http import HttpClient, HttpResponse
 from gateway.ports.provider import (
     Method,
@@ -30,9 +30,8 @@ from gateway.ports.provider import (
 )
 from gateway.ports.values import Money, Secret, WebhookRequest
 from providers.netopia.proof import proven, public_key
-from providers.netopia.wire import APPROVED, CODES, CREDITED, PAGE, Block, answered_at, code_of, parse
+from providers.netopia.wire import APPROVED, CODES, CREDITED, HOME, PAGE, Block, answered_at, code_of, parse
 
-HOME = "RON"
 UNKNOWN = "unknown_payment"
 COUNTRY, COUNTRY_NAME = 642, "Romania"
 NOT_KNOWN = "-"  # a name, a city: wanted by the vendor, and not known here
@@ -106,7 +105,9 @@ class NetopiaProvider:
         return PaymentSession(_external_id(block, request.reference), block.page or request.return_url)
 
     async def refund_payment(self, request: RefundRequest) -> RefundUpdate:
-        """Gives back all or a part, once: the vendor takes no key and tells two credits apart by nothing."""
+        """Gives back all of a payment, once. A part is NotSupported: the vendor takes no key, tells two credits apart by
+        nothing, and its IPN of a credit names the whole.
+        """
         block, _ = await self._status(request.external_id)
         if block.status == CREDITED:
             raise Rejected("already_refunded")
@@ -114,6 +115,8 @@ class NetopiaProvider:
             raise Rejected("not_refundable")
         if request.amount.currency != block.whole.currency or not 0 < request.amount.minor <= block.whole.minor:
             raise Rejected("invalid_amount")
+        if request.amount != block.whole:
+            raise NotSupported("a part is given back at the vendor's desk")
         body = {"ntpID": block.ntp_id, "amount": _number(request.amount), "split": []}
         response = await self._post("operation/credit", body, submits=True)
         try:

@@ -45,6 +45,7 @@ STATUSES: Mapping[int, PaymentStatus] = {
     22: S.PENDING,  # trial
     23: S.EXPIRED,
 }
+HOME = "RON"  # what other currencies are turned into, for a point of sale that is paid in lei
 CREDITED = 8
 APPROVED = frozenset({"0", "00"})
 PAGE = "101"  # the payer goes to NETOPIA's page
@@ -125,10 +126,10 @@ class Block:
         )
 
     def _received(self) -> Money:
-        """Paid in another currency than asked, the whole of what was asked has come."""
+        """What was processed; where NETOPIA turned it into lei, the whole of what was asked has come."""
         if self.amount is None or not self.amount.minor or self.whole is None:
             raise ValueError("no amount")
-        converted = self.amount.currency != self.whole.currency
+        converted = self.amount.currency == HOME != self.whole.currency
         return self.whole if converted or _of_the_whole(self.status) else self.amount
 
     def _credited(self, received: Money | None) -> Money | None:

@@ -78,8 +78,8 @@ class NetopiaBench(ProviderBench):
             changes["status"] = status
         if event_type is not None:
             changes["method"] = event_type  # an IPN has no type; this is the nearest to one
-        if amount is not None:
-            changes |= {"amount": float(amount.decimal), "currency": amount.currency}
+        if amount is not None:  # whatever asks the vendor hears it too
+            self.vendor.payments[_ntp(external_id)].processed = amount
         return self.vendor.ipn(_ntp(external_id), **changes)
 
     def sign(self, body: bytes, signed_at: datetime, key: Key = Key.PRESENT) -> WebhookRequest:

@@ -8,22 +8,19 @@ import logging
 import warnings
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import orjson
 import pytest
 
-from gateway.outbound import OutboundClient
 from gateway.ports.errors import InvalidSignature, OutcomeUnknown, Rejected
 from gateway.ports.http import HttpResponse
 from gateway.ports.provider import PaymentStatus
 from gateway.ports.values import Money, Secret, WebhookRequest
-from gateway.testing.clock import FakeClock
 from gateway.testing.provider_steps import a_request
 from providers.netopia import NetopiaProvider, Settings
 from providers.netopia.wire import Block, parse
-from tests.fakes.netopia import API_KEY, POS, Netopia, pem, token
+from tests.fakes.netopia import POS, pem, token
 from tests.providers.netopia_bench import open_bench
 
 SIGNED_AT = datetime.fromtimestamp(1795449600 + 120, UTC)  # the vectors' `iat`, and a minute after the end of `expired`
@@ -103,12 +100,9 @@ def sdk_says(body: bytes, given: str, key: str = "present") -> Any:
 
 
 async def test_the_sdk_takes_the_fakes_ipns_and_so_do_we() -> None:
-    clock = FakeClock()
     now = datetime.now(UTC)  # the SDK reads the machine's clock
-    async with Netopia(clock.now) as vendor, OutboundClient(clock) as http:
-        provider = NetopiaProvider(Settings(vendor.url, Secret(API_KEY), POS, pem("present"), "a@b.ro"), http)
-        bench: Any = SimpleNamespace(plugin=SimpleNamespace(currencies=None, methods=[SimpleNamespace(name="card")]))
-        bench.clock = clock
+    async with open_bench() as bench:
+        provider, vendor = bench.provider(), bench.vendor
         session = await provider.create_payment(a_request(bench))
         ntp_id = session.external_id.partition(":")[0]
         for row in (3, 5, 12, 4):

@@ -115,7 +115,8 @@ class RefundStatus(StrEnum):
 class RefundRequest:
     """Money to give back of one payment. `idempotency_key` is the same on every try; `reference` is unique to the refund.
 
-    `paid` is all that the payment received, `reason` a code: duplicate, overpaid, void, requested, fraud.
+    `paid` is all that the payment received, `reason` a code: duplicate, overpaid, void, requested, fraud. `refunded` is what was given
+    back of it before this refund, the same on every try: a vendor that takes no key tells by its own sum whether this one is among it.
     """
 
     idempotency_key: str
@@ -124,6 +125,7 @@ class RefundRequest:
     paid: Money
     reference: str
     reason: str
+    refunded: Money | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,7 @@ def a_refund(bench: ProviderBench, external_id: str, **changes: object) -> Refun
         "paid": amount,
         "reference": "RFD1K7",
         "reason": "requested",
+        "refunded": Money(0, amount.currency),
     }
     return RefundRequest(**{**usual, **changes})
 

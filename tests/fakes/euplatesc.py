@@ -122,7 +122,7 @@ class EuPlatesc:
         self.visits[invoice_id].cards.append(card)
         return card
 
-    def reply(self, invoice_id: str, **changes: str) -> dict[str, str]:
+    def reply(self, invoice_id: str, /, **changes: str) -> dict[str, str]:
         """The fields of the reply about the last card, unsigned."""
         visit = self.visits[invoice_id]
         card = visit.cards[-1]
@@ -152,7 +152,7 @@ class EuPlatesc:
         return web.Response(text="<form>card</form>", content_type="text/html")
 
     async def _service(self, request: web.Request) -> web.Response:
-        pairs = parse_qsl((await request.read()).decode(), keep_blank_values=True)
+        pairs = [(name, str(value)) for name, value in (await request.post()).items()]  # urlencoded or multipart
         asked = dict(pairs)
         method = asked.get("method", "")
         reads = method == "check_status"

@@ -124,12 +124,13 @@ class NetopiaProvider:
             code = code_of(raw)
             if code not in APPROVED:
                 raise Rejected(CODES.get(code, f"error_{code}"))
-            made, at = Block.read(raw), answered_at(response)
+            made = Block.read(raw)
+            at = made.happened_at or answered_at(response)
         except ValueError:
             raise OutcomeUnknown("the answer to credit cannot be read") from None
         if made.status != CREDITED or made.amount is None or made.amount.minor != request.amount.minor:
             raise OutcomeUnknown("approved, and not credited")  # seen in the sandbox: ask what is true
-        return RefundUpdate(f"credit:{block.ntp_id}", RefundStatus.DONE, request.amount, made.happened_at or at)
+        return RefundUpdate(f"credit:{block.ntp_id}", RefundStatus.DONE, request.amount, at)
 
     async def fetch_refund(self, request: RefundRequest, external_id: str | None) -> RefundUpdate | None:
         """By the payment's own status: there is one credit at most. One that was made and is not seen (yet) is PENDING."""
@@ -153,7 +154,7 @@ class NetopiaProvider:
             if not block.order_id:
                 raise ValueError("no orderID")
             external_id = _external_id(block, block.order_id)
-            update = block.update("ipn:", external_id, request.received_at)
+            update = block.update("ipn:", external_id, block.happened_at or request.received_at)
         except ValueError:
             raise MalformedWebhook from None
         asked_in = parse_qs(urlsplit(request.url).query).get("currency", [HOME])[0]
@@ -227,7 +228,7 @@ class NetopiaProvider:
             if ntp_id not in ("", block.ntp_id) or block.order_id not in ("", order_id):
                 raise ValueError("another payment")
             known = external_id if ntp_id else _external_id(block, order_id)
-            return block, block.update("poll:", known, answered_at(response))
+            return block, block.update("poll:", known, block.happened_at or answered_at(response))
         except ValueError:
             raise RetryLater("the answer to status cannot be read") from None
 

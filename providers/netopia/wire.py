@@ -118,7 +118,7 @@ class Block:
             + sha256(repr((external_id, self.status, received, refunded, self.code)).encode()).hexdigest(),
             external_id=external_id,
             status=said,
-            occurred_at=self.happened_at or at,
+            occurred_at=at,
             received=received,
             reason=self._reason() if said is S.FAILED else None,
             reference=self.order_id or None,

@@ -25,15 +25,19 @@ WORDS: dict[str, Any] = {"acknowledge": (b'{"ok":0}', "application/json"), "refu
 class Raises:
     def __init__(self, error: Exception | None) -> None:
         self.error = error
+        self.url = ""
 
     async def parse_webhook(self, request: WebhookRequest) -> Sequence[PaymentUpdate]:
+        self.url = request.url
         if self.error is not None:
             raise self.error
         return ()
 
 
-async def answer(error: Exception | None, **words: Any) -> tuple[int, str, str, str | None]:
-    provider: Any = Raises(error)
+async def answer(
+    error: Exception | None, *, query: str = "", provider: Any = None, **words: Any
+) -> tuple[int, str, str, str | None]:
+    provider = provider or Raises(error)
     create = cast(Any, lambda settings, http: provider)
     plugin: ProviderPlugin[Any] = ProviderPlugin("vendor", object, create, methods=(), **words)
     row: Any = SimpleNamespace(name="acme.card")
@@ -43,7 +47,7 @@ async def answer(error: Exception | None, **words: Any) -> tuple[int, str, str, 
     app = web.Application()
     app.add_routes(Hooks(cast(Context, ctx)).routes())
     async with TestClient(TestServer(app)) as client:
-        got = await client.post("/hooks/providers/acme.card", data=b"x")
+        got = await client.post(f"/hooks/providers/acme.card{query}", data=b"x")
         return got.status, await got.text(), got.content_type, got.headers.get("Retry-After")
 
 
@@ -66,3 +70,10 @@ async def test_a_vendor_that_reads_the_status_alone(error: Exception | None, sta
 
     assert got[0] == status
     assert "ok" not in got[1]
+
+
+async def test_the_address_is_the_one_that_was_registered_with_its_query() -> None:
+    provider = Raises(None)
+    await answer(None, query="?currency=EUR", provider=provider)
+
+    assert provider.url == "https://pay.example.ro/hooks/providers/acme.card?currency=EUR"

@@ -59,7 +59,7 @@ class StripeBench(ProviderBench):
             ledger.expire_in_time(external_id)
         elif happening is Happening.REVERSED:
             ledger.dispute(external_id)
-        elif happening == "refunded":
+        elif happening is Happening.REFUNDED:
             ledger.refund_at_desk(external_id)
         else:
             raise NotSupported(f"a Checkout Session knows nothing {happening}")

@@ -127,7 +127,9 @@ class StripeProvider:
         try:
             return await self._calls.post("refunds", form, refund_of, key=request.idempotency_key)
         except Rejected as error:
-            raise Rejected(REFUSALS.get(error.code, error.code)) from None
+            if error.code not in REFUSALS:
+                raise
+            raise Rejected(REFUSALS[error.code]) from None
 
     async def fetch_refund(self, request: RefundRequest, external_id: str | None) -> RefundUpdate | None:
         """How a refund goes, by its id or else by our reference among the refunds of its payment."""

@@ -75,6 +75,10 @@ class FakeStripe:
         self._runner: web.AppRunner | None = None
         self.url = ""
 
+    def forget_keys(self) -> None:
+        """Stripe keeps an idempotency key for 24 hours at least."""
+        self._known.clear()
+
     async def __aenter__(self) -> FakeStripe:
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._answer)

@@ -204,8 +204,12 @@ class Ledger:
 
     def news(self, session_id: str) -> Thing | None:
         """The last event about it, as it was sent."""
-        told = self._about.get(session_id)
-        return copy.deepcopy(told[-1]) if told else None
+        told = self.told(session_id)
+        return told[-1] if told else None
+
+    def told(self, session_id: str) -> list[Thing]:
+        """Every event about it, as it was sent, the newest last."""
+        return copy.deepcopy(self._about.get(session_id, []))
 
     def event(self, kind: str, about: Thing) -> Thing:
         return {

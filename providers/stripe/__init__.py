@@ -61,8 +61,8 @@ class Settings:
     account: str | None = field(
         default=None, metadata={"doc": "Connect: the account acct_… that is acted for, with the platform's keys"}
     )
-    payment_method_types: tuple[str, ...] = field(
-        default=("card",), metadata={"doc": "Stripe's names of what its page offers; empty: as the Dashboard says"}
+    allowed_payment_method_types: tuple[str, ...] = field(
+        default=("card",), metadata={"doc": "what its page offers of what the Dashboard has; empty: all"}
     )
     api_url: str = field(default="https://api.stripe.com", metadata={"doc": "base URL of the API"})
     timeout_s: float = field(default=15.0, metadata={"doc": "seconds to wait for an answer"})
@@ -174,7 +174,7 @@ class StripeProvider:
             "line_items": [{"quantity": 1, "price_data": price | product}],
             "metadata": mark,
             "payment_intent_data": {"metadata": mark, "description": request.description or request.reference},
-            "payment_method_types": self._settings.payment_method_types,
+            "allowed_payment_method_types": self._settings.allowed_payment_method_types,  # since 2026-09-30
         }
         return terms | ({"customer_email": request.payer_email} if request.payer_email else {})
 

@@ -40,7 +40,7 @@ LISTS = {
 }
 CREATES = {
     "mode client_reference_id success_url cancel_url expires_at locale line_items metadata payment_intent_data "
-    "payment_method_types customer_email expand": "checkout/sessions",
+    "allowed_payment_method_types customer_email expand": "checkout/sessions",
     "payment_intent charge amount reason metadata expand": "refunds",
 }
 ALLOWED = {path: set(names.split()) for names, path in CREATES.items()}
@@ -67,6 +67,7 @@ class FakeStripe:
         self.create_faults: deque[Fault] = deque()
         self.refund_faults: deque[Fault] = deque()
         self.headers: dict[str, str] = {}  # of the next refusal
+        self.forms: list[Thing] = []  # that were worked on
         self.replayed = 0
         self._key, self._account = key, account
         self._known: dict[str, tuple[str, bytes, int, Thing]] = {}
@@ -141,7 +142,9 @@ class FakeStripe:
                 headers["Idempotent-Replayed"] = "true"
                 self.replayed += 1
                 return status, body
-        status, body = self._execute(path, decoded(raw.decode()), fault)
+        form = decoded(raw.decode())
+        self.forms.append(form)
+        status, body = self._execute(path, form, fault)
         if key is not None:
             self._known[key] = (path, raw, status, copy.deepcopy(body))
         if fault is Fault.HANGS:

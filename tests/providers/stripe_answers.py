@@ -1,14 +1,17 @@
-"""Stripe's answers without a server, for the provider's own tests; and the forms that it sent."""
+"""Stripe's answers without a server, for the provider's own tests; and the forms that it sends."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 
 from gateway.ports.http import HttpResponse
 from gateway.ports.values import Secret
+from gateway.testing.provider_steps import a_refund, a_request, amounts, opened
 from providers.stripe import Settings, StripeProvider
 from tests.fakes.stripe import decoded
 from tests.providers.stripe_bench import StripeBench
@@ -70,3 +73,46 @@ def refused(**error: object) -> dict[str, object]:
 
 def forms(bench: StripeBench) -> list[tuple[str, dict[str, Any]]]:
     return [(sent.url, decoded(sent.body.decode())) for sent in bench.wire.sent if sent.method == "POST"]
+
+
+async def everything_sent(bench: StripeBench) -> list[tuple[str, str, dict[str, Any]]]:
+    """Method, path as the descriptions write it, and parameters of each kind of call that the adapter makes."""
+    provider = bench.provider()
+    since = bench.clock.now()
+    for number, (amount, locale, email) in enumerate(
+        [
+            (amount, locale, email)
+            for amount in amounts(bench)
+            for locale in ("ro", "en-US", "uk")
+            for email in ("a@example.ro", None)
+        ]
+    ):
+        await opened(
+            bench, amount=amount, locale=locale, payer_email=email, idempotency_key=f"k{number}", reference=f"R{number}"
+        )
+    await bench.provider(replace(bench.settings, allowed_payment_method_types=())).create_payment(
+        a_request(bench, idempotency_key="all", reference="ALL", asked_at=since)
+    )
+    for number in range(80):
+        await opened(bench, idempotency_key=f"m{number}", reference=f"M{number}")
+    ids = [each["id"] for each in bench.stripe.ledger.made("checkout.session")]
+    for number, reason in enumerate(["duplicate", "overpaid", "void", "requested", "fraud"]):
+        bench.stripe.ledger.pay(ids[number])
+        amount = (await provider.fetch_payment(ids[number])).received
+        refund = a_refund(bench, ids[number], amount=amount, reason=reason, idempotency_key=reason, reference=reason)
+        made = await provider.refund_payment(refund)
+        await provider.fetch_refund(refund, made.external_id)
+        await provider.fetch_refund(refund, None)
+    bench.stripe.ledger.dispute(ids[0])
+    await provider.fetch_payment(ids[0])
+    await provider.parse_webhook(bench.sign(bench.webhook_body(ids[0]), bench.clock.now()))
+    await provider.cancel_payment(ids[-1])
+    bench.clock.advance(seconds=5)
+    await provider.list_payments(since, bench.clock.now())
+    sent = []
+    for each in bench.wire.sent:
+        url = urlsplit(each.url)
+        parts = url.path.split("/")
+        parts = ["{id}" if part.startswith(("cs_", "re_")) else part for part in parts]
+        sent.append((each.method, "/".join(parts), decoded(each.body.decode() if each.method == "POST" else url.query)))
+    return sent

@@ -62,7 +62,7 @@ class TestWhatIsSent:
                 "metadata": {"achit_reference": "ACH1K7"},
                 "description": "Energie martie, Ana Popescu",
             },
-            "payment_method_types": ["card"],
+            "allowed_payment_method_types": ["card"],
             "customer_email": "ana.popescu@example.ro",
         }
         assert session.external_id == bench.stripe.ledger.made("checkout.session")[0]["id"]
@@ -70,12 +70,12 @@ class TestWhatIsSent:
         assert session.expires_at == request.expires_at
 
     async def test_nothing_of_the_payers_browser_nor_what_is_not_there(self, bench: StripeBench) -> None:
-        provider = bench.provider(replace(bench.settings, payment_method_types=()))
+        provider = bench.provider(replace(bench.settings, allowed_payment_method_types=()))
         await provider.create_payment(a_request(bench, payer_email=None, description=""))
         body = bench.wire.sent[0].body.decode()
 
         assert decoded(body)["line_items"][0]["price_data"]["product_data"] == {"name": "ACH1K7"}
-        assert not decoded(body).keys() & {"customer_email", "payment_method_types"}
+        assert not decoded(body).keys() & {"customer_email", "allowed_payment_method_types"}
         assert "192.0.2.44" not in body
         assert "Mozilla" not in body
 

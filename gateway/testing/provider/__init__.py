@@ -24,8 +24,7 @@ class ProviderContract(CreateCases, WebhookCases, WebhookOrderCases, PollCases, 
 
 
 PROMISES: Mapping[str, tuple[str, ...]] = {
-    "what is declared is there": (
-        "test_declared_abilities_are_there",
+    "a choice, and coming back": (
         "test_choices_are_told_apart",
         "test_coming_back_proves_nothing",
     ),

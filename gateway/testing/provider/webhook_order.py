@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from gateway.ports.errors import InvalidSignature, MalformedWebhook, NotSupported, OutcomeUnknown
-from gateway.ports.provider import PaymentStatus
+from gateway.ports.provider import PaymentSession, PaymentStatus
 from gateway.testing.provider_bench import Fault, Happening, ProviderBench
 from gateway.testing.provider_steps import (
     a_request,
@@ -57,10 +57,7 @@ class WebhookOrderCases:
         armed(bench, Fault.CUT_MADE)
         with pytest.raises(OutcomeUnknown):
             await bench.provider().create_payment(a_request(bench))
-        provider = bench.provider()
-        session = await (provider.find_payment if bench.plugin.finds_payments else provider.create_payment)(
-            a_request(bench)
-        )
+        session = await _resolved(bench)
         with or_skip():
             await bench.happen(session.external_id, Happening.PAID)
             body = bench.webhook_body(session.external_id)
@@ -109,3 +106,16 @@ class WebhookOrderCases:
             assert bench.signed or update.status is PaymentStatus.PENDING
             assert update.external_id != session.external_id
             assert update.reference != reference
+
+
+async def _resolved(bench: ProviderBench) -> PaymentSession:
+    """The payment whose creation had no answer, as the core would come to know it."""
+    provider = bench.provider()
+    found: PaymentSession | None = None
+    if bench.plugin.finds_payments:
+        found = await provider.find_payment(a_request(bench))
+    elif bench.plugin.idempotent:
+        found = await provider.create_payment(a_request(bench))
+    if found is None:
+        pytest.skip("what became of it cannot be known")
+    return found

@@ -21,7 +21,7 @@ from gateway.testing.provider_steps import (
 )
 
 
-class WebhookOrderCases:
+class WebhookAgainCases:
     async def test_replayed_webhook_has_the_same_event_id(self, bench: ProviderBench) -> None:
         request = bench.sign((await paid(bench))[1], bench.clock.now())
         provider = bench.provider()
@@ -78,9 +78,9 @@ class WebhookOrderCases:
             await bench.happen(session.external_id, Happening.PAID)
             newer = bench.webhook_body(session.external_id)
         readings = []
-        for order in ((older, newer), (newer, older)):
+        for sequence in ((older, newer), (newer, older)):
             provider = bench.provider()
-            read = {body: await provider.parse_webhook(bench.sign(body, bench.clock.now())) for body in order}
+            read = {body: await provider.parse_webhook(bench.sign(body, bench.clock.now())) for body in sequence}
             readings.append((read[older], read[newer]))
         amount = a_request(bench).amount
         before, (now,) = readings[0]

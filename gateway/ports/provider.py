@@ -32,8 +32,8 @@ class PaymentRequest:
 
     `reference` is unique to the try within the account; the payer may see it on a bank statement. `creditor_reference` is the
     invoice's (ISO 11649), the same for all its tries. `choice` is the code of one of `Chooses.choices`. `payer_address` (IP) and
-    `payer_agent` are of the browser that pressed the button; None when no payer is there, as in a later look-up. `asked_at`, when
-    the try began, is the same on every try; None where nobody says.
+    `payer_agent` are of the browser that pressed the button; None when no payer is there, as in a later look-up. `asked_at` is when
+    the try began, the same in a later look-up, for vendors that count from it; None: not known.
     """
 
     idempotency_key: str

@@ -149,6 +149,7 @@ def request_of(ctx: Context, invoice: Invoice, attempt: Attempt, account: Provid
         method=attempt.method,
         creditor_reference=references.reference(invoice.id),
         choice=attempt.choice,
+        asked_at=attempt.created_at,
     )
 
 

@@ -58,7 +58,7 @@ class View:
     @property
     def processing(self) -> bool:
         """A payer was sent to a provider and its outcome is not known yet."""
-        return any(attempt.open and attempt.external_id and not attempt.closing_at for attempt in self.attempts)
+        return any(attempt.awaited for attempt in self.attempts)
 
 
 def view(conn: sa.Connection, invoice: Invoice) -> View:

@@ -32,6 +32,7 @@ from gateway.ports.provider import (
     ProviderPlugin,
 )
 from gateway.ports.values import Limits, Money, Secret, WebhookRequest
+from gateway.registry import Registry
 
 PROOF = "proof-of-the-vendor"
 FAST = Limits(per_second=1e6, concurrency=50)
@@ -307,7 +308,7 @@ class _Channel:
 
 
 class Vendors:
-    """A registry of simulated adapters: the provider `sim`, and the channels by their names."""
+    """A registry of simulated adapters: the provider `sim`, beside the real ones, and the channels by their names."""
 
     def __init__(
         self,
@@ -335,9 +336,7 @@ class Vendors:
         return self._plugins[name]
 
     def provider(self, name: str) -> ProviderPlugin[Any]:
-        if name != "sim":
-            raise LookupError(f"no provider adapter {name!r}")
-        return self._provider
+        return self._provider if name == "sim" else Registry().provider(name)
 
     @property
     def tables(self) -> dict[str, Any]:

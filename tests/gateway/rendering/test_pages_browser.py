@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
+from datetime import date
 
 import pytest
 from aiohttp import web
@@ -12,8 +13,9 @@ from aiohttp.test_utils import TestServer
 from playwright.async_api import Browser, Page
 
 from gateway.domain.invoices import IconState
+from gateway.domain.standing import Notice, Stage
 from gateway.ports.values import MAX_MINOR, Money
-from gateway.rendering import KINDS, EnterCode, HandOver, PageContext, PayPage, Renderer
+from gateway.rendering import KINDS, EnterCode, HandOver, PageContext, PayPage, Renderer, TransferPage
 from gateway.rendering.elements import qr_svg
 from gateway.rendering.policy import HTTPS
 from gateway.rendering.samples import BRAND, sample_message, sample_page
@@ -48,7 +50,9 @@ class Site:
                 web.get("/mail/{kind}/{locale}", self.mail),
                 web.get(f"{PATH}/live", self.live),
                 web.get(f"{PATH}/qr.svg", self.qr),
+                web.get(f"{PATH}/transfer.svg", self.qr),
                 web.post(f"{PATH}/attempts", self.attempts),
+                web.post(f"{PATH}/transfer", self.attempts),
                 web.get("/{path:.*}", self.page),
             ]
         )
@@ -95,7 +99,9 @@ class Site:
         return web.Response(text="<!doctype html><title>The bank</title>", content_type="text/html")
 
 
-PAGE_OF = {name: type(sample_page(name)) for name in ("invoice", "hand_over", "unknown", "unsubscribe", "code")}
+PAGE_OF = {
+    name: type(sample_page(name)) for name in ("invoice", "hand_over", "transfer", "unknown", "unsubscribe", "code")
+}
 
 
 @pytest.fixture
@@ -111,6 +117,12 @@ async def site(renderer: Renderer) -> AsyncIterator[Site]:
 def invoice(state: IconState = IconState.OPEN, **changes: object) -> PayPage:
     page = sample_page("invoice", state)
     assert isinstance(page, PayPage)
+    return replace(page, **changes)  # type: ignore[arg-type]
+
+
+def transfer(**changes: object) -> TransferPage:
+    page = sample_page("transfer")
+    assert isinstance(page, TransferPage)
     return replace(page, **changes)  # type: ignore[arg-type]
 
 
@@ -141,7 +153,18 @@ SHOWN = {
         description="O-descriere-fără-niciun-spațiu-care-nu-se-poate-rupe-nicăieri-altundeva",
         brand=replace(BRAND, name="Întreprinderea Națională de Apă și Canalizare"),
     ),
+    **{
+        f"{stage} stage": invoice(stage=stage, transfer=stage == "transferred", rests_until=date(2026, 12, 2))
+        for stage in Stage
+        if stage
+    },
+    **{f"{notice} notice": invoice(notice=notice, transfer=True) for notice in Notice if notice},
     "hand over": sample_page("hand_over"),
+    "transfer": sample_page("transfer"),
+    "transfer of euros": transfer(
+        amount=Money(MAX_MINOR, "EUR"), qr=True, name="Întreprinderea-Națională-de-Apă-și-Canalizare-" * 2
+    ),
+    "transferred": transfer(told=True, rests_until=date(2026, 12, 2), brand=replace(BRAND, colour="#ffe600")),
     "unknown": sample_page("unknown"),
     "unsubscribe": sample_page("unsubscribe"),
     "code": sample_page("code"),
@@ -293,3 +316,65 @@ async def test_the_language_is_a_link(browser: Browser, site: Site) -> None:
 
     await page.get_by_role("heading", name="Choose how to pay").wait_for()
     assert await page.evaluate("document.documentElement.lang") == "en"
+
+
+async def test_each_line_of_a_transfer_is_copied_without_its_spaces(browser: Browser, site: Site) -> None:
+    site.context = transfer()
+    page = await opened(browser, site.url(f"{PATH}/transfer?lang=en"))
+    await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    copied = {}
+    for what in ("Account holder", "IBAN", "Amount", "Reference", "Bank", "BIC"):
+        button = page.get_by_role("button", name=f"Copy: {what}", exact=True)
+        await button.click()
+        await page.locator("#announce", has_text=f"Copied: {what}").wait_for(state="attached")
+        assert await button.inner_text() == "Copied"
+        copied[what] = await page.evaluate("navigator.clipboard.readText()")
+
+    assert copied == {
+        "Account holder": "Acme Energie SRL", "IBAN": "RO49AAAA1B31007593840000", "Amount": "1234.50",
+        "Reference": "RF18539007547034", "Bank": "Banca Exemplu", "BIC": "AAAAROBU",
+    }  # fmt: skip
+    assert site.posted == [], "a copy is no word of the payer's"
+
+
+async def test_what_cannot_be_copied_is_selected(browser: Browser, site: Site) -> None:
+    site.context = transfer()
+    page = await opened(browser, site.url(f"{PATH}/transfer?lang=en"))
+    await page.evaluate("navigator.clipboard.writeText = () => Promise.reject(new DOMException('no'))")
+    await page.get_by_role("button", name="Copy: IBAN").click()
+    await page.wait_for_function("String(getSelection()) !== ''")
+
+    assert await page.evaluate("String(getSelection())") == "RO49 AAAA 1B31 0075 9384 0000"
+
+
+async def test_without_a_script_a_transfer_is_text_and_one_button(browser: Browser, site: Site) -> None:
+    site.context = transfer()
+    page = await opened(browser, site.url(f"{PATH}/transfer?lang=ro"), script=False)
+
+    assert await page.get_by_role("button", name="Copiază").count() == 0
+    assert await page.locator("dd", has_text="RO49").evaluate("e => getComputedStyle(e).userSelect") == "all"
+    await page.get_by_role("button", name="Am făcut transferul").click()
+    await page.wait_for_url(f"{site.bank_origin}/pay")
+    assert site.posted == [{"lang": "ro"}]
+
+
+async def test_a_transfer_that_arrives_leads_to_the_invoice(browser: Browser, site: Site) -> None:
+    site.context = transfer(revision="1")
+    page = await opened(browser, site.url(f"{PATH}/transfer?lang=en"))
+    await page.route(f"**{PATH}/transfer?lang=en", lambda route: route.fulfill(status=303, headers={"Location": PATH}))
+    site.context = invoice(IconState.PAID, revision="2")
+    await site.news.put("2")
+
+    await page.get_by_role("heading", name="Plătită. Mulțumim!").wait_for()
+    assert page.url == site.url(PATH)
+
+
+@pytest.mark.parametrize("stage", ["elsewhere", "unknown", "waiting", "transferred"])
+async def test_who_wants_to_can_go_on_anyway(browser: Browser, site: Site, stage: str) -> None:
+    site.context = invoice(stage=stage)
+    page = await opened(browser, site.url(f"{PATH}?lang=en"), script=False)
+    await page.locator("details.other summary").click()
+    await page.get_by_role("button", name="Card").click()
+    await page.wait_for_url(f"{site.bank_origin}/pay")
+
+    assert site.posted[0]["method"] == "card"

@@ -37,13 +37,13 @@
     try {
       await navigator.clipboard.writeText(button.dataset.copy);
     } catch {
-      getSelection().selectAllChildren(button.parentElement.querySelector("dd"));
+      getSelection().selectAllChildren(button.closest("div").querySelector("dd"));
       return;
     }
     const before = button.dataset.label ||= button.textContent;
     button.textContent = button.dataset.said;
     say("");
-    say(`${button.dataset.said}: ${button.parentElement.querySelector("dt").textContent}`);
+    say(`${button.dataset.said}: ${button.closest("div").querySelector("dt").textContent}`);
     setTimeout(() => (button.textContent = before), 2500);
   });
 

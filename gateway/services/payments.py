@@ -27,7 +27,7 @@ from gateway.services.errors import Conflict, Invalid, NotFound
 from gateway.store import events, invoices, payments
 from gateway.store.invoices import Remembered
 
-WEBHOOK, POLL = "webhook", "poll"
+WEBHOOK, POLL, RECONCILE = "webhook", "poll", "reconcile"
 
 
 def apply_update(
@@ -53,7 +53,7 @@ def apply_update(
     if invoice is None or attempt is None:
         raise NotFound("there is no such attempt")
     change = rules.apply(invoice, attempt, update)
-    if change.verdict is Verdict.REPEATED or (source == POLL and _known_misfit(conn, attempt, change)):
+    if change.verdict is Verdict.REPEATED or (source != WEBHOOK and _known_misfit(conn, attempt, change)):
         return change
     if change.verdict is Verdict.APPLIED and not payments.write(conn, invoice, attempt, change, now):
         raise RuntimeError("a locked row changed under its lock")

@@ -2,143 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import date
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestServer
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser
 
 from gateway.domain.invoices import IconState
 from gateway.domain.standing import Notice, Stage
 from gateway.ports.values import MAX_MINOR, Money
-from gateway.rendering import KINDS, EnterCode, HandOver, PageContext, PayPage, Renderer, TransferPage
-from gateway.rendering.elements import qr_svg
-from gateway.rendering.policy import HTTPS
-from gateway.rendering.samples import BRAND, sample_message, sample_page
+from gateway.rendering import KINDS, EnterCode, HandOver
+from gateway.rendering.samples import BRAND, sample_page
 from tests.harness.browser import faults
+from tests.harness.payer_site import PATH, Site, invoice, opened, transfer
 
 pytestmark = pytest.mark.browser
-PATH = "/p/3kTMd9pQ2xVb7RnLw4"
-
-
-@dataclass
-class Site:
-    """A gateway of one page and a bank on another origin, both real servers; it remembers what was posted to it."""
-
-    renderer: Renderer
-    context: PageContext
-    forms: tuple[str, ...] = HTTPS  # type: ignore[assignment]
-    biller: TestServer = field(init=False)
-    bank: TestServer = field(init=False)
-    posted: list[dict[str, str]] = field(default_factory=list)
-    paid: list[dict[str, str]] = field(default_factory=list)
-    news: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
-
-    async def start(self) -> None:
-        bank = web.Application()
-        bank.router.add_route("*", "/pay", self.at_bank)
-        self.bank = TestServer(bank)
-        await self.bank.start_server(shutdown_timeout=0.1)
-        app = web.Application()
-        app.add_routes(
-            [
-                web.get("/static/{name}", self.static),
-                web.get("/mail/{kind}/{locale}", self.mail),
-                web.get(f"{PATH}/live", self.live),
-                web.get(f"{PATH}/qr.svg", self.qr),
-                web.get(f"{PATH}/transfer.svg", self.qr),
-                web.post(f"{PATH}/attempts", self.attempts),
-                web.post(f"{PATH}/transfer", self.attempts),
-                web.get("/{path:.*}", self.page),
-            ]
-        )
-        self.biller = TestServer(app)
-        await self.biller.start_server(shutdown_timeout=0.1)
-
-    def url(self, path: str = PATH) -> str:
-        return str(self.biller.make_url(path))
-
-    @property
-    def bank_origin(self) -> str:
-        return str(self.bank.make_url("/")).rstrip("/")
-
-    async def page(self, request: web.Request) -> web.Response:
-        name = next(name for name, kind in PAGE_OF.items() if kind is type(self.context))
-        html = self.renderer.page(name, self.context, request.query.get("lang", "ro"))
-        policy = self.renderer.policy(self.context, forms=self.forms)
-        return web.Response(text=html, content_type="text/html", headers={"Content-Security-Policy": policy})
-
-    async def static(self, request: web.Request) -> web.Response:
-        asset = self.renderer.assets[request.match_info["name"]]
-        return web.Response(body=asset.body, headers={"Content-Type": asset.content_type})
-
-    async def mail(self, request: web.Request) -> web.Response:
-        kind, locale = request.match_info["kind"], request.match_info["locale"]
-        message = self.renderer.render(kind, sample_message(kind), channel="email", locale=locale)
-        return web.Response(text=message.html, content_type="text/html")
-
-    async def qr(self, _: web.Request) -> web.Response:
-        return web.Response(text=qr_svg("https://pay.acme.example"), content_type="image/svg+xml")
-
-    async def live(self, request: web.Request) -> web.StreamResponse:
-        stream = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-        await stream.prepare(request)
-        while True:
-            await stream.write(f"data: {await self.news.get()}\n\n".encode())
-
-    async def attempts(self, request: web.Request) -> web.Response:
-        self.posted.append({key: str(value) for key, value in (await request.post()).items()})
-        raise web.HTTPSeeOther(f"{self.bank_origin}/pay")
-
-    async def at_bank(self, request: web.Request) -> web.Response:
-        self.paid.append({key: str(value) for key, value in (await request.post()).items()})
-        return web.Response(text="<!doctype html><title>The bank</title>", content_type="text/html")
-
-
-PAGE_OF = {
-    name: type(sample_page(name)) for name in ("invoice", "hand_over", "transfer", "unknown", "unsubscribe", "code")
-}
-
-
-@pytest.fixture
-async def site(renderer: Renderer) -> AsyncIterator[Site]:
-    made = Site(renderer, sample_page("invoice"))
-    await made.start()
-    made.forms = (made.bank_origin,)
-    yield made
-    await made.biller.close()
-    await made.bank.close()
-
-
-def invoice(state: IconState = IconState.OPEN, **changes: object) -> PayPage:
-    page = sample_page("invoice", state)
-    assert isinstance(page, PayPage)
-    return replace(page, **changes)  # type: ignore[arg-type]
-
-
-def transfer(**changes: object) -> TransferPage:
-    page = sample_page("transfer")
-    assert isinstance(page, TransferPage)
-    return replace(page, **changes)  # type: ignore[arg-type]
-
-
-async def opened(browser: Browser, url: str, *, width: int = 390, scheme: str = "light", script: bool = True) -> Page:
-    context = await browser.new_context(
-        viewport={"width": width, "height": 800},
-        color_scheme=scheme,  # type: ignore[arg-type]
-        java_script_enabled=script,
-        reduced_motion="reduce",
-    )
-    page = await context.new_page()
-    page.set_default_timeout(15_000)
-    await page.goto(url)
-    return page
-
-
 SHOWN = {
     **{state.value: invoice(state, overdue=state is IconState.OVERDUE) for state in IconState},
     "returned": invoice(IconState.PROCESSING, returned=True),
@@ -313,65 +191,3 @@ async def test_the_language_is_a_link(browser: Browser, site: Site) -> None:
 
     await page.get_by_role("heading", name="Choose how to pay").wait_for()
     assert await page.evaluate("document.documentElement.lang") == "en"
-
-
-async def test_each_line_of_a_transfer_is_copied_without_its_spaces(browser: Browser, site: Site) -> None:
-    site.context = transfer()
-    page = await opened(browser, site.url(f"{PATH}/transfer?lang=en"))
-    await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    copied = {}
-    for what in ("Account holder", "IBAN", "Amount", "Reference", "Bank", "BIC"):
-        button = page.get_by_role("button", name=f"Copy: {what}", exact=True)
-        await button.click()
-        await page.locator("#announce", has_text=f"Copied: {what}").wait_for(state="attached")
-        assert await button.inner_text() == "Copied"
-        copied[what] = await page.evaluate("navigator.clipboard.readText()")
-
-    assert copied == {
-        "Account holder": "Acme Energie SRL", "IBAN": "RO49AAAA1B31007593840000", "Amount": "1234.50",
-        "Reference": "RF18539007547034", "Bank": "Banca Exemplu", "BIC": "AAAAROBU",
-    }  # fmt: skip
-    assert site.posted == [], "a copy is no word of the payer's"
-
-
-async def test_what_cannot_be_copied_is_selected(browser: Browser, site: Site) -> None:
-    site.context = transfer()
-    page = await opened(browser, site.url(f"{PATH}/transfer?lang=en"))
-    await page.evaluate("void (navigator.clipboard.writeText = () => Promise.reject(new DOMException('no')))")
-    await page.get_by_role("button", name="Copy: IBAN").click()
-    await page.wait_for_function("String(getSelection()) !== ''")
-
-    assert await page.evaluate("String(getSelection())") == "RO49 AAAA 1B31 0075 9384 0000"
-
-
-async def test_without_a_script_a_transfer_is_text_and_one_button(browser: Browser, site: Site) -> None:
-    site.context = transfer()
-    page = await opened(browser, site.url(f"{PATH}/transfer?lang=ro"), script=False)
-
-    assert await page.get_by_role("button", name="Copiază").count() == 0
-    assert await page.locator("dd", has_text="RO49").evaluate("e => getComputedStyle(e).userSelect") == "all"
-    await page.get_by_role("button", name="Am făcut transferul").click()
-    await page.wait_for_url(f"{site.bank_origin}/pay")
-    assert site.posted == [{"lang": "ro"}]
-
-
-async def test_a_transfer_that_arrives_leads_to_the_invoice(browser: Browser, site: Site) -> None:
-    site.context = transfer(revision="1")
-    page = await opened(browser, site.url(f"{PATH}/transfer?lang=en"))
-    await page.route(f"**{PATH}/transfer?lang=en", lambda route: route.fulfill(status=303, headers={"Location": PATH}))
-    site.context = invoice(IconState.PAID, revision="2")
-    await site.news.put("2")
-
-    await page.get_by_role("heading", name="Plătită. Mulțumim!").wait_for()
-    assert page.url == site.url(PATH)
-
-
-@pytest.mark.parametrize("stage", ["elsewhere", "unknown", "waiting", "transferred"])
-async def test_who_wants_to_can_go_on_anyway(browser: Browser, site: Site, stage: str) -> None:
-    site.context = invoice(stage=stage)
-    page = await opened(browser, site.url(f"{PATH}?lang=en"), script=False)
-    await page.locator("details.other summary").click()
-    await page.get_by_role("button", name="Card").click()
-    await page.wait_for_url(f"{site.bank_origin}/pay")
-
-    assert site.posted[0]["method"] == "card"

@@ -150,6 +150,7 @@ def request_of(ctx: Context, invoice: Invoice, attempt: Attempt, account: Provid
         method=attempt.method,
         creditor_reference=references.reference(invoice.id),
         choice=attempt.choice,
+        asked_at=attempt.created_at,
     )
 
 

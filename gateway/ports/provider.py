@@ -196,6 +196,12 @@ class Completes(Protocol):
         ...
 
 
+class Takes(Protocol):
+    def takes(self, currency: str) -> bool:
+        """Whether this account can be paid in the currency, where that hangs on its settings and not on the vendor alone."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """One of several ways through one method, as the payer knows it: their bank. `name` is a proper name, never translated."""
@@ -240,6 +246,7 @@ class ProviderPlugin(Generic[S]):
     lists_payments: bool = False
     completes: bool = False
     chooses: bool = False
+    takes: bool = False
     silent: bool = False
     hosted: bool = True
     limits: Limits = field(default_factory=Limits)

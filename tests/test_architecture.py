@@ -31,8 +31,7 @@ TOO_LONG = {"gateway/store/migrations/versions/0001_the_first_schema.py"}  # mad
 # What may name a word that is not ours, because the name is somebody else's.
 FOREIGN_WORDS: set[tuple[str, str]] = set()
 # Who may read the machine's clock: the clock, those who put it in place, the stand-ins of the demo's vendors, log lines,
-# and an adapter's default (it is made of settings and client alone) where a mail or a signed call must bear its date, or a vendor wants
-# to be told for how long and not until when.
+# and an adapter's default where a mail or a signed call must bear its date (it is made of settings and client alone).
 READS_THE_CLOCK = (
     "gateway/clock.py",
     "gateway/app.py",
@@ -41,7 +40,6 @@ READS_THE_CLOCK = (
     "gateway/logs.py",
     "channels/email/",
     "providers/euplatesc/",
-    "providers/revolut/",
 )
 # Adapters without a page or fixtures. They may only get fewer.
 WITHOUT_A_PAGE: set[str] = set()

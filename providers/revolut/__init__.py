@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -60,33 +60,30 @@ class Settings:
 class RevolutProvider:
     """Fulfils Provider, Cancels, FindsPayments, Refunds and ListsPayments.
 
-    `now` is what the life of an order is counted from, `page` how many of a list are asked for at once.
+    `page` is how many of a list are asked for at once.
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        http: HttpClient,
-        *,
-        now: Callable[[], datetime] | None = None,
-        page: int = PAGE,
-    ) -> None:
+    def __init__(self, settings: Settings, http: HttpClient, *, page: int = PAGE) -> None:
         self._settings = settings
         self._api = Client(settings.api_url, settings.api_key, http, page=page)
-        self._now = now or (lambda: datetime.now(UTC))
 
     async def create_payment(self, request: PaymentRequest) -> PaymentSession:
-        """Makes an order that fails by itself when it is not paid in time: after a minute at least, after 30 days at most."""
-        left = timedelta(seconds=int((request.expires_at - self._now()).total_seconds()))
-        life = min(max(left, SHORTEST), LONGEST)
+        """Makes an order that fails by itself when it is not paid in time: after a minute at least, after 30 days at most.
+
+        Without `asked_at` there is nothing to count from, and the order stays open.
+        """
         body: dict[str, Any] = {
             "amount": request.amount.minor,
             "currency": request.amount.currency,
             "description": request.description,
             "capture_mode": "automatic",
-            "expire_pending_after": duration(life),
             "merchant_order_data": {"reference": request.reference},
         }
+        life = None
+        if request.asked_at is not None:
+            asked_for = timedelta(seconds=int((request.expires_at - request.asked_at).total_seconds()))
+            life = min(max(asked_for, SHORTEST), LONGEST)
+            body["expire_pending_after"] = duration(life)
         if public(request.return_url):
             body["redirect_url"] = request.return_url
         response = await self._api.post(PATHS[Order], body)
@@ -96,7 +93,7 @@ class RevolutProvider:
                 raise ValueError("no checkout_url")
         except ValueError:
             raise OutcomeUnknown("the answer to create cannot be read") from None
-        return PaymentSession(order.id, order.checkout_url, order.created_at + life)
+        return PaymentSession(order.id, order.checkout_url, order.created_at + life if life else None)
 
     async def fetch_payment(self, external_id: str) -> PaymentUpdate:
         """The state now; of a completed order also its disputes, where the environment has them."""

@@ -45,9 +45,7 @@ class RevolutBench(ProviderBench):
     retry_after_s = float(RETRY_AFTER_S)
 
     def __init__(self, revolut: FakeRevolut, clock: FakeClock, http: OutboundClient) -> None:
-        self.plugin: ProviderPlugin[Any] = replace(
-            PROVIDER, create=lambda settings, http: RevolutProvider(settings, http, now=clock.now)
-        )
+        self.plugin: ProviderPlugin[Any] = PROVIDER
         self.revolut = revolut
         self.account = revolut.account
         self.clock = clock

@@ -12,7 +12,6 @@ import pytest
 from gateway.app import open_context
 from gateway.domain.invoices import InvoiceStatus
 from gateway.domain.payments import AttemptStatus
-from gateway.ports.provider import ProviderPlugin
 from gateway.registry import Registry
 from gateway.services import webhooks
 from gateway.services.errors import Unavailable
@@ -61,23 +60,18 @@ async def shop(embedded: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
     monkeypatch.setitem(ENVIRONMENT, "REVOLUT", API_KEY.reveal())
     monkeypatch.setitem(ENVIRONMENT, "REVOLUT_HOOK", PRESENT.reveal())
     async with open_bench() as bench:
-
-        class Ours(Registry):
-            def provider(self, name: str) -> ProviderPlugin[Any]:
-                assert name == "revolut"
-                return bench.plugin  # the real one, by the bench's clock
-
+        registry = Registry()
         async with open_context(
             server_config("https://pay.example"),
             clock=bench.clock,
-            registry=Ours(),
+            registry=registry,
             chance=lambda: 0.5,
             migrate=False,
             database=embedded,
             renderer=renderer(),
         ) as ctx:
             account = {"api_url": bench.revolut.url, "api_key": env("REVOLUT"), "webhook_secret": env("REVOLUT_HOOK")}
-            made = await apply_biller(ctx, Ours(), {"biller": identity(), "providers": {"revolut": account}})
+            made = await apply_biller(ctx, registry, {"biller": identity(), "providers": {"revolut": account}})
             shop = Shop(ctx, bench.clock, Worker(ctx, "test"), made)
             shop.bench = bench
             yield shop

@@ -160,7 +160,7 @@ class TestRefund:
 class TestList:
     @pytest.fixture
     def provider(self, bench: RevolutBench) -> RevolutProvider:
-        return RevolutProvider(bench.settings, bench.wire, now=bench.clock.now, page=4)
+        return RevolutProvider(bench.settings, bench.wire, page=4)
 
     @pytest.mark.parametrize("oldest_first", [True, False])
     async def test_all_pages_whichever_end_they_begin_at(

@@ -46,7 +46,7 @@ async def bench() -> AsyncIterator[RevolutBench]:
 async def test_mock_of_the_description_answers_each_call(prism: str, http: OutboundClient, bench: RevolutBench) -> None:
     """And refuses wrong ones, so that its answers prove something. One test: prism takes seconds to start."""
     settings = Settings(Secret("sk_test"), Secret("wsk"), api_url=prism)
-    provider = RevolutProvider(settings, http, now=lambda: START)
+    provider = RevolutProvider(settings, http)
     asked = a_request(bench, return_url="https://pay.example.ro/p/abc/return")
     session = await provider.create_payment(asked)
     update = await provider.fetch_payment(session.external_id)

@@ -80,12 +80,14 @@ class House:
         steps: Sequence[Step] | None = (),
         deliver_at_s: float | None = None,
         key: str | None = None,
+        currency: str = RON,
         **payer: Any,
     ) -> View:
         """A new invoice, without messages unless `steps` says so (None: the biller's policy)."""
         self._numbers += 1
         deliver_at = None if deliver_at_s is None else self.clock.now() + timedelta(seconds=deliver_at_s)
-        draft = draft_of(number or f"F-{self._numbers}", amount, steps=steps, payer=payer, deliver_at=deliver_at)
+        number = number or f"F-{self._numbers}"
+        draft = draft_of(number, amount, steps=steps, payer=payer, deliver_at=deliver_at, currency=currency)
         view, new = await invoices.issue(self.ctx, self.biller, draft, key=key)
         assert new
         return view
@@ -200,9 +202,11 @@ def server_config(public_url: str) -> Config:
     return config.model_copy(update={"push": push})
 
 
-async def apply_biller(ctx: Context, registry: Registry, values: Mapping[str, Any]) -> Biller:
+async def apply_biller(
+    ctx: Context, registry: Registry, values: Mapping[str, Any], environment: Mapping[str, str] = ENVIRONMENT
+) -> Biller:
     """Applies a biller's file, given as tables."""
-    config = biller_from(values, registry, where=Place(Path(), ENVIRONMENT), file="acme.toml")
+    config = biller_from(values, registry, where=Place(Path(), environment), file="acme.toml")
     await setup.apply(ctx, config)
     biller = ctx.directory.biller_called(config.slug)
     assert biller is not None

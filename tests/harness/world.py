@@ -57,8 +57,10 @@ async def open_world(
     pushes: bool = False,
     native: bool = False,
     biller: Mapping[str, Any] | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> AsyncIterator[World]:
-    """A gateway that listens, its worker (which works on `drain`), and all stand-ins. `biller` adds tables to its file.
+    """A gateway that listens, its worker (which works on `drain`), and all stand-ins. `biller` adds tables to its file, `environment`
+    the secrets that they name.
 
     `native`: the bot has a payment provider, so that bills are paid in the chat.
     """
@@ -133,7 +135,7 @@ async def open_world(
             values["channels"]["telegram"]["provider_token"] = env("BOT_PROVIDER")
         if pushes:
             values["push"] = [{"url": f"{erp.url}/achit", "secret": env("PUSH")}]
-        made = await apply_biller(ctx, registry, values | dict(biller or {}))
+        made = await apply_biller(ctx, registry, values | dict(biller or {}), ENVIRONMENT | dict(environment or {}))
         await _listen(stack, ctx, listening)
         world = World(ctx, clock, Worker(ctx, "test"), made, url=url)
         world.bank, world.twilio, world.telegram, world.mail, world.erp = bank, twilio, telegram, mail, erp

@@ -115,7 +115,7 @@ class EuPlatescBench(ProviderBench):
 
 
 @asynccontextmanager
-async def open_bench() -> AsyncIterator[EuPlatescBench]:
-    clock = FakeClock()
+async def open_bench(*, clock: FakeClock | None = None) -> AsyncIterator[EuPlatescBench]:
+    clock = clock or FakeClock()
     async with EuPlatesc(clock.now) as vendor, OutboundClient(clock) as http:
         yield EuPlatescBench(vendor, clock, http)

@@ -92,7 +92,7 @@ def _ntp(external_id: str) -> str:
 
 
 @asynccontextmanager
-async def open_bench() -> AsyncIterator[NetopiaBench]:
-    clock = FakeClock()
+async def open_bench(*, clock: FakeClock | None = None) -> AsyncIterator[NetopiaBench]:
+    clock = clock or FakeClock()
     async with Netopia(clock.now) as vendor, OutboundClient(clock) as http:
         yield NetopiaBench(vendor, clock, http)

@@ -125,8 +125,8 @@ class RevolutBench(ProviderBench):
 
 
 @asynccontextmanager
-async def open_bench() -> AsyncIterator[RevolutBench]:
-    clock = FakeClock()
+async def open_bench(*, clock: FakeClock | None = None) -> AsyncIterator[RevolutBench]:
+    clock = clock or FakeClock()
     async with FakeRevolut(API_KEY.reveal(), clock.now) as revolut, OutboundClient(clock) as http:
         yield RevolutBench(revolut, clock, http)
 

@@ -107,8 +107,10 @@ class SandboxBench(ProviderBench):
 
 
 @asynccontextmanager
-async def open_bench(plugin: ProviderPlugin[Any] = PROVIDER) -> AsyncIterator[SandboxBench]:
-    clock = FakeClock()
+async def open_bench(
+    plugin: ProviderPlugin[Any] = PROVIDER, *, clock: FakeClock | None = None
+) -> AsyncIterator[SandboxBench]:
+    clock = clock or FakeClock()
     bank = Bank(api_key=API_KEY, webhook_secrets=[PRESENT], clock=clock, settle_after_s=None, fees=FEES)
     async with bank, OutboundClient(clock) as http:
         yield SandboxBench(bank, clock, http, plugin)

@@ -109,8 +109,10 @@ class StripeBench(ProviderBench):
 
 
 @asynccontextmanager
-async def open_bench(plugin: ProviderPlugin[Any] = PROVIDER, account: str | None = None) -> AsyncIterator[StripeBench]:
-    clock = FakeClock()
+async def open_bench(
+    plugin: ProviderPlugin[Any] = PROVIDER, account: str | None = None, *, clock: FakeClock | None = None
+) -> AsyncIterator[StripeBench]:
+    clock = clock or FakeClock()
     async with FakeStripe(clock, API_KEY.reveal(), account) as stripe, OutboundClient(clock) as http:
         bench = StripeBench(stripe, clock, http, plugin)
         if account is not None:

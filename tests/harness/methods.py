@@ -1,0 +1,179 @@
+"""One biller with an account at every vendor, all on one page: the whole gateway, and a strict stand-in of each vendor over HTTP."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+
+from gateway.ports.values import Secret, WebhookRequest
+from gateway.services.invoices import View
+from gateway.store.database import Database
+from gateway.store.schema import inbox
+from gateway.testing.clock import FakeClock
+from gateway.testing.provider_bench import ProviderBench
+from tests.harness.gateway import count
+from tests.harness.payer import Payer, Shown
+from tests.harness.world import World, open_world
+from tests.providers import euplatesc_bench, netopia_bench, revolut_bench, sandbox_bench, stripe_bench
+
+Bench = Any  # a ProviderBench, and what only one vendor's has
+TRANSFER = {
+    "adapter": "bank_transfer",
+    "name": "Acme Energie SRL",
+    "ibans": ["RON RO49AAAA1B31007593840000", "EUR RO09BCYP0000001234567890"],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Vendor:
+    """An adapter as one row: how its bench is opened, which button is its, and what its vendor expects and shows.
+
+    `acknowledged` and `refused` are the answers to a webhook that the vendor expects (None: whatever refuses). `hook` is where the vendor
+    was told to call, None where that is set at its desk. `closed`: whether it shows a payment as closed, None where it cannot close one.
+    `hands_over`: the payer's browser posts a form to it.
+    """
+
+    name: str
+    method: str
+    open: Callable[..., AbstractAsyncContextManager[Bench]]
+    acknowledged: tuple[int, bytes] = (204, b"")
+    refused: bytes | None = None
+    hook: Callable[[Bench, str], str] | None = None
+    closed: Callable[[Bench, str], bool] | None = None
+    hands_over: bool = False
+
+
+VENDORS = (
+    Vendor(
+        "sandbox",
+        "wallet",
+        sandbox_bench.open_bench,
+        hook=lambda bench, external_id: bench.bank.payment(external_id).terms.webhook_url,
+        closed=lambda bench, external_id: bench.bank.payment(external_id).state == "cancelled",
+    ),
+    Vendor(
+        "stripe",
+        "card",
+        stripe_bench.open_bench,
+        closed=lambda bench, external_id: bench.stripe.ledger.things[external_id]["status"] == "expired",
+    ),
+    Vendor(
+        "netopia",
+        "card",
+        netopia_bench.open_bench,
+        acknowledged=(200, b'{"errorType":0,"errorCode":"","errorMessage":""}'),
+        refused=b'{"errorType":2,"errorCode":"","errorMessage":""}',
+        hook=lambda bench, external_id: _started(bench, external_id)["config"]["notifyUrl"],
+    ),
+    Vendor(
+        "euplatesc",
+        "card",
+        euplatesc_bench.open_bench,
+        acknowledged=(200, b"OK"),
+        hook=lambda bench, external_id: bench.vendor.visits[external_id].form["ExtraData[silenturl]"],
+        hands_over=True,
+    ),
+    Vendor(
+        "revolut",
+        "revolut",
+        revolut_bench.open_bench,
+        closed=lambda bench, external_id: bench.account.order(external_id)["state"] == "cancelled",
+    ),
+)
+
+
+def _started(bench: Bench, external_id: str) -> Any:
+    return bench.vendor.payments[external_id.partition(":")[0]].start
+
+
+@dataclass
+class Shop:
+    """The gateway, the benches of its vendors by name, and a payer."""
+
+    world: World
+    benches: Mapping[str, Bench]
+    payer: Payer
+    session: aiohttp.ClientSession = field(repr=False)
+
+    def url(self, view: View) -> str:
+        """The pay link."""
+        return self.world.url + self.world.ctx.pay_path(view.invoice.id, view.invoice.link_version)
+
+    async def begin(self, view: View, vendor: Vendor) -> str:
+        """The payer opens the page, presses the vendor's button and arrives there; gives the vendor's id of the payment."""
+        page = await self.payer.open(self.url(view))
+        sent = await self.payer.press(page, "method", vendor.method)
+        if vendor.hands_over:
+            assert sent.status == 200
+            there = await self.payer.press(sent)
+            assert (there.url, there.status) == (self.benches[vendor.name].settings.page_url, 200), there.text
+        attempt = (await self.world.view(view.invoice.id)).attempts[-1]
+        account = self.world.ctx.directory.provider(attempt.account_id)
+        assert account is not None
+        assert account.row.name == f"acme.{vendor.name}"
+        assert attempt.external_id is not None
+        assert vendor.hands_over or (sent.status, sent.location) == (303, attempt.redirect_url)
+        return attempt.external_id
+
+    async def call(self, vendor: Vendor, external_id: str, webhook: WebhookRequest) -> tuple[int, bytes]:
+        """The vendor calls where it was told to; the answer as it reads it."""
+        url = f"{self.world.url}/hooks/providers/acme.{vendor.name}"
+        if vendor.hook is not None:
+            told = vendor.hook(self.benches[vendor.name], external_id)
+            assert told.partition("?")[0] == url
+            url = told
+        async with self.session.post(url, data=webhook.body, headers=dict(webhook.headers)) as answer:
+            return answer.status, await answer.read()
+
+    async def kept(self) -> int:
+        """How many webhooks the inbox holds."""
+        return await count(self.world.db, inbox)
+
+    async def facts(self, view: View) -> tuple[Any, ...]:
+        """All that a webhook could change."""
+        now = await self.world.view(view.invoice.id)
+        tries = [(each.status, each.received_minor, each.reversed_minor) for each in now.attempts]
+        events = await self.world.event_types(view.invoice.id)
+        return now.invoice.status, now.invoice.paid_minor, tries, events, await self.kept()
+
+
+@contextlib.asynccontextmanager
+async def open_shop(database: Database, clock: FakeClock, first: str = "") -> AsyncIterator[Shop]:
+    """Every account on one page; that of `first` stands first in the biller's file, and so serves the methods that it shares."""
+    async with contextlib.AsyncExitStack() as stack:
+        benches = {one.name: await stack.enter_async_context(one.open(clock=clock)) for one in VENDORS}
+        environment: dict[str, str] = {}
+        accounts: dict[str, Any] = {
+            one.name: table(benches[one.name], one.name, environment) | {"methods": [one.method]} for one in VENDORS
+        }
+        accounts["transfer"] = TRANSFER
+        ordered = {name: accounts[name] for name in sorted(accounts, key=lambda name: name != first)}
+        biller = {"providers": ordered}
+        opened = open_world(database, clock, pushes=True, biller=biller, environment=environment)
+        world = await stack.enter_async_context(opened)
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        yield Shop(world, benches, Payer(session), session)
+
+
+def table(bench: ProviderBench, name: str, environment: dict[str, str]) -> dict[str, Any]:
+    """The account's table in the biller's file; its secrets go into `environment`."""
+
+    def written(value: Any, path: str) -> Any:
+        if isinstance(value, Secret):
+            environment[path] = value.reveal()
+            return {"env": path}
+        if isinstance(value, Mapping):
+            return {key: written(inner, f"{path}_{key}") for key, inner in value.items()}
+        return list(value) if isinstance(value, tuple) else value
+
+    values = {each.name: getattr(bench.settings, each.name) for each in dataclasses.fields(bench.settings)}
+    return {key: written(value, f"{name}_{key}".upper()) for key, value in values.items() if value is not None}
+
+
+__all__ = ["TRANSFER", "VENDORS", "Shop", "Shown", "Vendor", "open_shop"]

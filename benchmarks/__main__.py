@@ -30,6 +30,7 @@ from benchmarks.legs import (
     reminders,
     starting,
     turnaround,
+    webhooks,
 )
 from benchmarks.rounds import Plan, Result
 
@@ -48,6 +49,7 @@ LEGS: dict[str, Callable[[Plan], Awaitable[Result]]] = {
     "reminders": reminders.run,
     "starting": starting.run,
     "polls": polls.run,
+    "webhooks": webhooks.run,
 }
 
 

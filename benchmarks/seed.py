@@ -21,7 +21,11 @@ _OWN: dict[str, dict[str, str]] = {
     },
     "event": {"biller_seq": ":sequence + n", "invoice_id": ":invoice + n"},
     "delivery": {"invoice_id": ":invoice + n", "payer_id": ":payer + n"},
-    "payment_attempt": {"invoice_id": ":invoice + n", "external_id": _NAME, "reference": _NAME},
+    "payment_attempt": {
+        "invoice_id": ":invoice + n",
+        "external_id": f"replace(external_id, reference, {_NAME})",  # vendors' ids hold our reference in the legs
+        "reference": _NAME,
+    },
 }
 _COPIED = {
     "payer": "id = :of_payer",

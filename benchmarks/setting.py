@@ -24,12 +24,14 @@ MASTER = Secret("QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=")
 BANK_SECRET = "whsec_of_the_bank"
 PUSH_SECRET = "whsec_" + "c2VjcmV0" * 5
 BOT_SECRET = "secret-of-the-bot"
+HEX_SECRET = "00112233445566778899AABBCCDDEEFF"
 _ENVIRONMENT = {
     "KEY": MASTER.reveal(),
     "BANK": BANK_SECRET,
     "PUSH": PUSH_SECRET,
     "BOT": "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw",
     "BOT_SECRET": BOT_SECRET,
+    "HEX": HEX_SECRET,
 }
 PUBLIC_URL = "http://127.0.0.1:8080"
 BANK_ACCOUNT = "acme.bank"
@@ -57,10 +59,11 @@ def biller(
     bot_api_url: str = "",
     push: Sequence[dict[str, Any]] = (),
     reminders: dict[str, Any] | None = None,
+    provider: dict[str, Any] | None = None,
 ) -> BillerConfig:
     """A biller that sends by email, is paid through the sandbox bank, and has these push endpoints and this reminder policy.
 
-    With `bot_api_url` it has a bot too.
+    With `bot_api_url` it has a bot too; with `provider` it is paid through that account instead.
     """
     bot = {
         "bot_token": {"env": "BOT"},
@@ -82,7 +85,8 @@ def biller(
             **({"telegram": bot} if bot_api_url else {}),
         },
         "providers": {
-            "bank": {
+            "bank": provider
+            or {
                 "adapter": "sandbox",
                 "api_url": bank_url,
                 "api_key": {"env": "BANK"},

@@ -31,7 +31,9 @@ async def main() -> None:
     conn.executescript(_SCHEMA)
     series = "WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < ?)"
     conn.execute(f"{series} INSERT INTO invoice SELECT n, 'open', 0 FROM s", (told["number"],))
-    conn.execute(f"{series} INSERT INTO attempt SELECT n, n, ? || '-' || n, 'pending' FROM s", (told["number"], "P"))
+    conn.execute(
+        f"{series} INSERT INTO attempt SELECT n, n, 'pay-' || ? || '-' || n, 'pending' FROM s", (told["number"], "P")
+    )
     writer = Writer(conn)
     secret = setting.BANK_SECRET.encode()
 

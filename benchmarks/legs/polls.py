@@ -22,7 +22,7 @@ def asked(head: bytes, body: bytes) -> bytes:
     payment_id = head.split(b" ", 2)[1].rpartition(b"/")[2].decode()
     payment = {
         "id": payment_id,
-        "reference": payment_id,
+        "reference": payment_id.removeprefix("pay-"),
         "status": "open",
         "reason": None,
         "amount": 12345,

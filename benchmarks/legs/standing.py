@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from urllib.parse import urlsplit
 
 from benchmarks import http_load, setting
@@ -23,28 +23,32 @@ def bank(head: bytes, body: bytes) -> bytes:
     return ok_json(json.dumps(opened).encode())
 
 
-def start(pay_url: str) -> bytes:
-    """The payer chooses to pay by bank."""
-    path = urlsplit(pay_url).path
-    return http_load.post(f"{path}/attempts", b"method=bank", media_type="application/x-www-form-urlencoded")
+def start(pay_url: str, method: str = "bank") -> bytes:
+    """The payer chooses how to pay."""
+    path, chosen = urlsplit(pay_url).path, f"method={method}".encode()
+    return http_load.post(f"{path}/attempts", chosen, media_type="application/x-www-form-urlencoded")
 
 
-async def first_invoice(product: Child, *, attempt: bool = True) -> None:
+async def first_invoice(
+    product: Child, *, attempt: bool = True, method: str = "bank", expected: Collection[int] = (303,)
+) -> None:
     """Posts the invoice that others are copied from and, with `attempt`, begins to pay it."""
     posted = setting.posts(product.ready["key"], "FIRST", 1, deliver=False)
     (body,) = await http_load.closed_loop(product.port, posted, at_once=1, expect={201})
     if attempt:
-        await http_load.closed_loop(product.port, [start(json.loads(body)["pay_url"])], at_once=1, expect={303})
+        await http_load.closed_loop(
+            product.port, [start(json.loads(body)["pay_url"], method)], at_once=1, expect=expected
+        )
 
 
 def confirmations(name: str, numbers: Iterable[int], path: str = HOOK) -> Iterator[bytes]:
     """The webhooks that say that these copies are paid, made before they are needed."""
-    return iter([setting.confirmation(f"{name}-{n}", f"{name}-{n}", path=path) for n in numbers])
+    return confirmations_of((f"{name}-{n}" for n in numbers), path)
 
 
-def confirmations_of(references: Iterable[str]) -> Iterator[bytes]:
-    """The same for payments that `bank` opened."""
-    return iter([setting.confirmation(f"pay-{reference}", reference, path=HOOK) for reference in references])
+def confirmations_of(references: Iterable[str], path: str = HOOK) -> Iterator[bytes]:
+    """The same for payments of these references."""
+    return iter([setting.confirmation(f"pay-{reference}", reference, path=path) for reference in references])
 
 
 def expect(found: int, wanted: int, what: str) -> None:

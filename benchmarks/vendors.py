@@ -129,7 +129,7 @@ def _at_revolut(head: bytes, body: bytes) -> bytes:
         return ok_json(b"[]")
     reference = path.rpartition("/ord-")[2]
     fee = {"type": "acquiring", "amount": 198, "currency": CURRENCY}
-    payment = {"id": f"pay-{reference}", "state": "completed", "created_at": PAID_AT, "updated_at": PAID_AT}
+    payment: Table = {"id": f"pay-{reference}", "state": "completed", "created_at": PAID_AT, "updated_at": PAID_AT}
     payment |= {"amount": MINOR, "currency": CURRENCY, "fees": [fee]}
     return ok_json(_json(**_order(reference, state="completed", outstanding_amount=0, payments=[payment])))
 

@@ -112,5 +112,6 @@ PROVIDER = ProviderPlugin(
     methods=(Method("transfer"),),
     idempotent=True,
     silent=True,
+    signs=False,
     takes=True,
 )

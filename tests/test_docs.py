@@ -30,7 +30,9 @@ def generator() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["settings.md", "events.md", "cli.md", "api.md", "../chat.md"])
+@pytest.mark.parametrize(
+    "name", ["settings.md", "events.md", "cli.md", "api.md", "../chat.md", "../providers/README.md"]
+)
 def test_the_reference_is_what_the_code_says(name: str) -> None:
     expected = generator().PAGES[name]()
     actual = (ROOT / "docs" / "reference" / name).read_text()

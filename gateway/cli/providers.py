@@ -54,4 +54,4 @@ Next:
      what the vendor's docs say. Put exchanges that the docs show, or a test account sent, into tests/providers/fixtures/{name}.
   3. Declare in PROVIDER what the vendor can do (refunds, cancels, finds_payments, lists_payments): each brings its cases.
   4. Write docs/providers/{name}.md anew; in its last table say of each fact where it comes from and how it was verified.
-  5. Add {name} to PROVIDERS in docs/generate.py and run it. Then: make test"""
+  5. Run docs/generate.py, which finds it. Then: make test"""

@@ -230,8 +230,10 @@ class ProviderPlugin(Generic[S]):
 
     `currencies` None means any. `idempotent` says that creating again with the same key gives the first payment. `silent`: nobody can
     be asked and nobody calls; a bank statement or the biller's word confirms. `hosted`: the vendor's page is a plain redirect
-    that works in any browser, in-app ones too; a wallet is not. `acknowledge` is the answer to a webhook that was taken; `refuse`, where
-    the vendor reads one, to a webhook that should come again and to one that should not, in the same media type.
+    that works in any browser, in-app ones too; a wallet is not. `signs`: its webhooks are signed; without, each is only a reason to
+    ask. `tells_fee`: what the vendor keeps of a payment is said, sooner or later.
+    `acknowledge` is the answer to a webhook that was taken; `refuse`, where the vendor reads one, to a webhook that should come again
+    and to one that should not, in the same media type.
     """
 
     name: str
@@ -249,6 +251,8 @@ class ProviderPlugin(Generic[S]):
     takes: bool = False
     silent: bool = False
     hosted: bool = True
+    signs: bool = True
+    tells_fee: bool = False
     limits: Limits = field(default_factory=Limits)
     acknowledge: tuple[bytes, str] = (b"", "text/plain")
     refuse: tuple[bytes, bytes] | None = None

@@ -257,4 +257,5 @@ PROVIDER = ProviderPlugin(
     finds_payments=True,
     refunds=True,
     lists_payments=True,
+    tells_fee=True,
 )

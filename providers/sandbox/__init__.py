@@ -197,4 +197,5 @@ PROVIDER = ProviderPlugin(
     finds_payments=True,
     refunds=True,
     lists_payments=True,
+    tells_fee=True,
 )

@@ -266,5 +266,6 @@ PROVIDER = ProviderPlugin(
     cancels=True,
     refunds=True,
     lists_payments=True,
+    tells_fee=True,
     limits=Limits(per_second=25.0, concurrency=10),
 )

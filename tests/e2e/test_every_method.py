@@ -84,6 +84,7 @@ async def test_from_the_press_to_the_push(shop: Shop, vendor: Vendor, currency: 
 async def test_without_any_webhook_polls_find_it(shop: Shop, vendor: Vendor) -> None:
     view = await shop.world.issue("125.40")
     external_id = await shop.begin(view, vendor)
+    plugin = shop.benches[vendor.name].plugin
     await shop.world.pass_time(minutes=1)
     assert await shop.world.status(view.invoice.id) is IS.OPEN
 
@@ -92,6 +93,11 @@ async def test_without_any_webhook_polls_find_it(shop: Shop, vendor: Vendor) -> 
 
     assert await shop.world.status(view.invoice.id) is IS.PAID
     assert await shop.kept() == 0
+    vendor.settle(shop.benches[vendor.name], external_id)
+    said = await shop.benches[vendor.name].provider().fetch_payment(external_id)
+    assert (said.fee is not None, shop.benches[vendor.name].signed) == (plugin.tells_fee, plugin.signs), (
+        "as it declares"
+    )
     assert shop.world.erp.invoices[view.invoice.number].status == "paid"
 
 

@@ -36,7 +36,7 @@ class Vendor:
 
     `acknowledged` and `refused` are the answers to a webhook that the vendor expects (None: whatever refuses). `hook` is where the vendor
     was told to call, None where that is set at its desk. `closed`: whether it shows a payment as closed, None where it cannot close one.
-    `hands_over`: the payer's browser posts a form to it.
+    `hands_over`: the payer's browser posts a form to it. `settle`: later the vendor books what it keeps.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Vendor:
     hook: Callable[[Bench, str], str] | None = None
     closed: Callable[[Bench, str], bool] | None = None
     hands_over: bool = False
+    settle: Callable[[Bench, str], object] = lambda bench, external_id: None
 
 
 VENDORS = (
@@ -62,6 +63,7 @@ VENDORS = (
         "card",
         stripe_bench.open_bench,
         closed=lambda bench, external_id: bench.stripe.ledger.things[external_id]["status"] == "expired",
+        settle=lambda bench, external_id: bench.stripe.ledger.book_fee(external_id),
     ),
     Vendor(
         "netopia",
@@ -83,9 +85,15 @@ VENDORS = (
         "revolut",
         "revolut",
         revolut_bench.open_bench,
+        settle=lambda bench, external_id: _captured(bench, external_id),
         closed=lambda bench, external_id: bench.account.order(external_id)["state"] == "cancelled",
     ),
 )
+
+
+def _captured(bench: Bench, external_id: str) -> None:
+    fees = [{"type": "acquiring", "amount": 198, "currency": bench.account.order(external_id)["currency"]}]
+    bench.account.order(external_id)["payments"][-1]["fees"] = fees
 
 
 def _started(bench: Bench, external_id: str) -> Any:

@@ -21,6 +21,7 @@ SHOWN = {
     **{state.value: invoice(state, overdue=state is IconState.OVERDUE) for state in IconState},
     "returned": invoice(IconState.PROCESSING, returned=True),
     "chat": invoice(chats=("telegram",)),
+    "every method": invoice(methods=("bank", "card", "revolut", "wallet", "transfer"), chats=("telegram",)),
     "refused": invoice(notice="payment_failed", reason="insufficient_funds"),
     "pale": invoice(brand=replace(BRAND, colour="#ffe600")),
     "dark blue": invoice(IconState.PARTLY_PAID, brand=replace(BRAND, colour="#0a1a3f")),

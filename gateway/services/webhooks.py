@@ -105,6 +105,7 @@ def _as_json(update: PaymentUpdate) -> dict[str, Any]:
         "occurred_at": update.occurred_at.isoformat(),
         "received": update.received and [update.received.minor, update.received.currency],
         "reversed": update.reversed and [update.reversed.minor, update.reversed.currency],
+        "fee": update.fee and [update.fee.minor, update.fee.currency],
         "reason": update.reason,
         "reference": update.reference,
     }
@@ -114,6 +115,6 @@ def _from_json(parsed: dict[str, Any]) -> PaymentUpdate:
     values = {name: value for name, value in parsed.items() if name != "kind"}
     values["status"] = PaymentStatus(values["status"])
     values["occurred_at"] = datetime.fromisoformat(values["occurred_at"])
-    for name in ("received", "reversed"):
+    for name in ("received", "reversed", "fee"):
         values[name] = values[name] and Money(*values[name])
     return PaymentUpdate(**values)

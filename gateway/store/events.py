@@ -79,6 +79,12 @@ _LAST_OF_INVOICE = Statement(
 )
 
 
+def lock(conn: sa.Connection, biller_id: int) -> None:
+    """The biller's row, as `append` takes it: what is written after it never waits for who waits for it."""
+    if conn.dialect.name == "postgresql":
+        _LOCK.rows(conn, biller_id=biller_id)
+
+
 def append(
     conn: sa.Connection, biller_id: int, invoice_id: int | None, events: Iterable[NewEvent], now: datetime
 ) -> None:
@@ -96,8 +102,7 @@ def append(
     ]
     if not rows:
         return
-    if conn.dialect.name == "postgresql":
-        _LOCK.rows(conn, biller_id=biller_id)
+    lock(conn, biller_id)
     for row in rows:
         _APPEND.run(conn, **row)
     for (endpoint_id,) in _ENDPOINTS.rows(conn, biller_id=biller_id):

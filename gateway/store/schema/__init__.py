@@ -12,6 +12,7 @@ from gateway.store.schema.debts import (
     payment_update,
     refund,
 )
+from gateway.store.schema.routes import account_day, account_minute, account_rest
 from gateway.store.schema.talk import (
     binding,
     claim,
@@ -28,6 +29,9 @@ from gateway.store.schema.work import event, inbox, meta, push_endpoint, status_
 __all__ = [
     "Instant",
     "account",
+    "account_day",
+    "account_minute",
+    "account_rest",
     "api_key",
     "biller",
     "binding",

@@ -254,7 +254,12 @@ class PayPages:
             card = Card(contexts.brand(self.ctx, biller), url=f"{self.ctx.public_url}{path}")
             return self._html(self.ctx.renderer.page("card", card, locale, biller=biller.slug), self._policy(card))
         decision = await routing.shown(self.ctx, biller, found.invoice, request.headers.get("User-Agent"))
-        context = contexts.pay_page(self.ctx, biller, found, decision, notice=notice, returned=returned)
+        methods = [route.method for route in decision.shown]
+        troubled = [route.method for route in decision.shown if route.troubled]
+        notice = notice or ("own_browser" if decision.needs_own_browser and found.invoice.payable else "")
+        context = contexts.pay_page(
+            self.ctx, biller, found, methods=methods, troubled=troubled, notice=notice, returned=returned
+        )
         html = self.ctx.renderer.page("invoice", context, locale, biller=biller.slug)
         return self._html(html, self._policy(context), status)
 

@@ -70,7 +70,7 @@ class FeeTable(Section):
     max: Sum | None = Field(default=None, description="The fee at the most.")
 
     @model_validator(mode="after")
-    def _in_order(self) -> FeeTable:
+    def _least_first(self) -> FeeTable:
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError("min: is above max")
         return self
@@ -107,7 +107,7 @@ class Terms(Section):
         return least, most
 
     @model_validator(mode="after")
-    def _in_order(self) -> Terms:
+    def _least_first(self) -> Terms:
         for currency, least in self.min_amount.items():
             if least > self.max_amount.get(currency, least):
                 raise ValueError(f"min_amount.{currency}: is above max_amount.{currency}")

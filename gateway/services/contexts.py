@@ -12,7 +12,6 @@ from gateway.domain.invoices import IconState, Invoice, InvoiceStatus, icon_stat
 from gateway.domain.payments import Attempt, AttemptStatus
 from gateway.domain.references import reference, spaced
 from gateway.domain.reminders import LATER_BUTTON, when_of
-from gateway.domain.routing import Decision
 from gateway.ports.channel import OpensChats
 from gateway.ports.values import Money
 from gateway.rendering import (
@@ -212,9 +211,16 @@ def icon(ctx: Context, biller: Biller, view: View) -> IconState:
 
 
 def pay_page(
-    ctx: Context, biller: Biller, view: View, decision: Decision, *, notice: str = "", returned: bool = False
+    ctx: Context,
+    biller: Biller,
+    view: View,
+    *,
+    methods: list[str],
+    troubled: Sequence[str] = (),
+    notice: str = "",
+    returned: bool = False,
 ) -> PayPage:
-    """The pay page as things stand now. `notice` is what the payer's last step met, `decision` which methods there are."""
+    """The pay page as things stand now. `notice` is what the payer's last step met; `troubled` of the methods may not answer."""
     invoice = view.invoice
     details = invoice.details
     last = view.attempts[-1] if view.attempts else None
@@ -223,8 +229,6 @@ def pay_page(
         notice, reason = "payment_failed", last.reason or ""
     elif not notice and any(refund.reason == "duplicate" for refund in view.refunds):
         notice = "duplicate"
-    elif not notice and invoice.payable and decision.needs_own_browser:
-        notice = "own_browser"
     today = biller.today(ctx.clock.now())
     return PayPage(
         brand=brand(ctx, biller),
@@ -236,8 +240,8 @@ def pay_page(
         due_on=invoice.due_on,
         path=ctx.pay_path(invoice.id, invoice.link_version),
         revision=revision(ctx, biller, view),
-        methods=[route.method for route in decision.shown] if invoice.payable else [],
-        troubled=[route.method for route in decision.shown if route.troubled],
+        methods=methods if invoice.payable else [],
+        troubled=troubled,
         payer_name=view.payer.name,
         issued_on=invoice.issued_on,
         description=details.get("description") or "",

@@ -49,7 +49,7 @@ def apply_update(
         payments.learn_fee(conn, attempt.id, fee)
     if change.verdict is Verdict.REPEATED or (source == POLL and _known_misfit(conn, attempt, change)):
         return change
-    if change.verdict is Verdict.APPLIED and not payments.write(conn, invoice, attempt, change, fee, now):
+    if change.verdict is Verdict.APPLIED and not payments.write(conn, invoice, attempt, change, now, fee=fee):
         raise RuntimeError("a locked row changed under its lock")
     payments.record(
         conn,

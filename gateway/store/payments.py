@@ -161,11 +161,14 @@ def polled(conn: sa.Connection, attempt_id: int) -> None:
 Fee = tuple[int | None, bool]  # minor units, and whether it is the vendor's own word
 
 
-def write(conn: sa.Connection, before: Invoice, attempt: Attempt, change: Applied, fee: Fee, now: datetime) -> bool:
+def write(
+    conn: sa.Connection, before: Invoice, attempt: Attempt, change: Applied, now: datetime, *, fee: Fee | None = None
+) -> bool:
     """Books what the domain decided, if both rows are still as it saw them. False: read again and decide anew."""
+    fee_minor, fee_known = fee or (attempt.fee_minor, attempt.fee_known)
     values = {
-        "fee_minor": fee[0],
-        "fee_known": fee[1],
+        "fee_minor": fee_minor,
+        "fee_known": fee_known,
         "was_id": attempt.id,
         "was_status": attempt.status,
         "was_received": attempt.received_minor,

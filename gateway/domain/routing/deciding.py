@@ -14,8 +14,8 @@ from gateway.domain.routing.values import Candidate, Cap, Decision, Option, Rout
 
 BANK = "bank"
 _LAST = sys.maxsize
-# The parts of an order, most important first: what it is called at the better place, and at the worse one.
-_OPTION_ORDER = (
+# What decides between two, most important first: what it is called at the better place, and at the worse one.
+_OPTION_PARTS = (
     (Why.WELL, Why.AFTER_WELL),
     (Why.PINNED, Why.AFTER_PINNED),
     (Why.DRAWN, Why.AFTER_DRAWN),
@@ -24,7 +24,7 @@ _OPTION_ORDER = (
     (Why.SOONER, Why.SLOWER),
     (Why.EARLIER, Why.LATER),
 )
-_ROUTE_ORDER = (
+_ROUTE_PARTS = (
     (Why.PINNED, Why.AFTER_PINNED),
     (Why.BANK_IN_APP, Why.AFTER_BANK_IN_APP),
     (Why.PRICED, Why.UNPRICED),
@@ -58,7 +58,7 @@ def decide(situation: Situation) -> Decision:
         )
 
     shown = sorted((route for route in judged if route.shown), key=key)
-    reasons = _reasons([key(route) for route in shown], _ROUTE_ORDER)
+    reasons = _reasons([key(route) for route in shown], _ROUTE_PARTS)
     ordered = [replace(route, because=(why,)) for route, why in zip(shown, reasons, strict=True)]
     return Decision((*ordered, *(route for route in judged if not route.shown)))
 
@@ -145,7 +145,7 @@ def _served(situation: Situation, method: str, usable: Sequence[Option]) -> list
         )
 
     ordered = sorted(usable, key=key)
-    reasons = _reasons([key(option) for option in ordered], _OPTION_ORDER)
+    reasons = _reasons([key(option) for option in ordered], _OPTION_PARTS)
     return [replace(option, because=why) for option, why in zip(ordered, reasons, strict=True)]
 
 
@@ -157,12 +157,12 @@ def _place(names: Sequence[str], name: str) -> int:
     return names.index(name) if name in names else _LAST
 
 
-def _reasons(keys: Sequence[Key], order: Sequence[tuple[Why, Why]]) -> Iterable[Why]:
+def _reasons(keys: Sequence[Key], parts: Sequence[tuple[Why, Why]]) -> Iterable[Why]:
     """Why the first is before the second, and each other after the one before it: the first part in which they differ."""
     if len(keys) == 1:
         return [Why.ONLY]
-    parts = [
+    decisive = [
         next(part for part, (this, next_) in enumerate(zip(one, other, strict=True)) if this != next_)
         for one, other in itertools.pairwise(keys)
     ]
-    return [order[part][0] for part in parts[:1]] + [order[part][1] for part in parts]
+    return [parts[part][0] for part in decisive[:1]] + [parts[part][1] for part in decisive]

@@ -17,6 +17,7 @@ from gateway.ports.values import decimals
 from gateway.settings import Fault, did_you_mean
 
 _PERCENT = re.compile(r"(0|[1-9][0-9]?|100)(\.[0-9]{1,4})?%?", re.ASCII)
+_SHARE = re.compile(r"([1-9][0-9]?|100)%", re.ASCII)
 
 
 def _percent(written: object) -> Decimal:
@@ -38,10 +39,8 @@ def _region(code: str) -> str:
 
 
 def _share(written: object) -> int:
-    if type(written) is int:
-        return written
-    if not isinstance(written, str) or not re.fullmatch(r"[1-9][0-9]?%", written, re.ASCII):
-        raise ValueError('is a share of the whole, "1%" to "99%"')
+    if not isinstance(written, str) or not _SHARE.fullmatch(written):
+        raise ValueError('is a share of the whole, "1%" to "100%"')
     return int(written.removesuffix("%"))
 
 

@@ -19,6 +19,7 @@ from gateway.cli import (
     keys,
     mail,
     pushes,
+    reconcile,
     reminders,
     routes,
     serving,
@@ -89,6 +90,7 @@ def application() -> typer.Typer:
     look_after = "Look after"
     app.command(rich_help_panel=look_after)(setup.backup)
     app.command(rich_help_panel=look_after)(setup.restore)
+    app.add_typer(reconcile.group(), name="reconcile", rich_help_panel=look_after)
     app.add_typer(tasks.group(), name="tasks", rich_help_panel=look_after)
     app.add_typer(pushes.group(), name="push", rich_help_panel=look_after)
     return app

@@ -235,11 +235,11 @@ class Sim(House):
     async def open_payment(self, invoice_id: int, method: str = "bank") -> str:
         return (await self.start(invoice_id, method)).rpartition("/")[2]
 
-    async def tell(self, payment: Payment) -> int:
-        """The bank's webhook about a payment arrives; gives how many events were new."""
-        account = self.ctx.directory.provider_called("acme.sim")
+    async def tell(self, payment: Payment, bank: str = "sim") -> int:
+        """A bank's webhook about a payment arrives; gives how many events were new."""
+        account = self.ctx.directory.provider_called(f"acme.{bank}")
         assert account is not None
-        return await webhooks.receive_webhook(self.ctx, account, self.bank.news(payment))
+        return await webhooks.receive_webhook(self.ctx, account, self.vendors.banks[bank].news(payment))
 
     async def hear(self, channel: str, request: WebhookRequest) -> int:
         """A channel's webhook arrives."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import AsyncIterator
 
 import pytest
@@ -30,6 +31,9 @@ async def two(database: Database, database_url: str, clock: FakeClock) -> AsyncI
             stack.push_async_callback(other.aclose)
         first = await stack.enter_async_context(open_shop(database, clock))
         second = await stack.enter_async_context(open_shop(other, clock))
+        second._numbers = 1_000  # of its invoices
+        for bank in second.vendors.banks.values():
+            bank._numbers = itertools.count(1_001)
         yield first, second
 
 

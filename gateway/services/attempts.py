@@ -12,7 +12,7 @@ from gateway.domain import references
 from gateway.domain.events import EventType, NewEvent
 from gateway.domain.ids import ATTEMPT, show
 from gateway.domain.invoices import Invoice
-from gateway.domain.payments import Attempt, AttemptStatus
+from gateway.domain.payments import SILENT_FOR, Attempt, AttemptStatus
 from gateway.domain.routing import Browser, browser_of, decide
 from gateway.ports.errors import OutcomeUnknown, Rejected, RetryLater
 from gateway.ports.provider import PaymentRequest, PaymentSession
@@ -69,6 +69,7 @@ async def start(
     biller = ctx.directory.biller(invoice.biller_id)
     asked = Asked(method, locale, choice, browser_of(visitor.agent))
     tried: frozenset[int] = frozenset()
+    began = ctx.clock.now()
     while True:
         attempt, chosen = await ctx.db.write(
             lambda conn, tried=tried: _reserve(conn, ctx, biller, invoice.id, asked, tried, ctx.clock.now())  # type: ignore[misc]
@@ -79,7 +80,7 @@ async def start(
         if session is not None:
             return session
         tried |= {chosen.account.id}
-        if len(tried) >= MOST_TRIED or ctx.clock.now() - attempt.created_at > PATIENCE:
+        if len(tried) >= MOST_TRIED or ctx.clock.now() - began > PATIENCE:
             raise Unavailable("the provider cannot serve this now")
 
 
@@ -147,8 +148,9 @@ def _reserve(
             return attempt, None
     if any(attempt.method == asked.method and attempt.unanswered(now) for attempt in known):
         raise StillAsked(f"a payment by {asked.method} may have been opened; the provider is being asked")
-    expires_at = now + timedelta(minutes=biller.settings.payments.attempt_minutes)
-    chosen = routing.choose(conn, ctx, seen, asked.method, expires_at, now)
+    minutes = timedelta(minutes=biller.settings.payments.attempt_minutes)
+    chosen = routing.choose(conn, ctx, seen, asked.method, now + minutes, now)
+    expires_at = now + (SILENT_FOR if chosen.account.plugin.silent else minutes)
     row = new_row(invoice, chosen.account.id, expires_at, now)
     row |= {"method": asked.method, "locale": asked.locale, "choice": asked.choice}
     attempt_id = payments.reserve(conn, row)
@@ -198,6 +200,7 @@ def request_of(ctx: Context, invoice: Invoice, attempt: Attempt, account: Provid
         method=attempt.method,
         creditor_reference=references.reference(invoice.id),
         choice=attempt.choice,
+        asked_at=attempt.created_at,
     )
 
 

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from gateway.domain.invoices import Invoice
 from gateway.domain.routing import (
     Browser,
+    Candidate,
     Decision,
     Health,
     Option,
@@ -49,13 +50,20 @@ def situation(
         amount=asked,
         country=biller.settings.biller.country,
         key=str(invoice.id),
-        candidates=[account.candidate for account in accounts],
+        candidates=[candidate(account, asked.currency) for account in accounts],
         policy=biller.routing,
         browser=browser,
         standings=health.standings(conn, [account.id for account in accounts], now),
         used=_used(conn, biller, accounts, asked, now),
         tried=tried,
     )
+
+
+def candidate(account: ProviderAccount, *currencies: str) -> Candidate:
+    """An account as it is for payments in these currencies: some take only those that their settings allow."""
+    if not account.plugin.takes:
+        return account.candidate
+    return replace(account.candidate, currencies=frozenset(filter(account.takes, currencies)))
 
 
 def _used(conn: sa.Connection, biller: Biller, accounts: list[ProviderAccount], asked: Money, now: datetime) -> Used:

@@ -26,6 +26,7 @@ from gateway.ports.provider import (
     ProviderPlugin,
 )
 from gateway.ports.values import Money, WebhookRequest
+from gateway.registry import Registry
 from tests.harness.vendor_channels import FAST, PROOF, Settings, SimChannel
 
 
@@ -208,7 +209,7 @@ def _session(payment: Payment) -> PaymentSession:
 
 
 class Vendors:
-    """A registry of simulated adapters: the provider `sim`, more of `banks` (which have a wallet too), and the channels."""
+    """A registry of simulated adapters: the provider `sim`, more of `banks` (with a wallet too), the real ones, and the channels."""
 
     def __init__(
         self,
@@ -238,9 +239,7 @@ class Vendors:
         return self._plugins[name]
 
     def provider(self, name: str) -> ProviderPlugin[Any]:
-        if name not in self._providers:
-            raise LookupError(f"no provider adapter {name!r}")
-        return self._providers[name]
+        return self._providers.get(name) or Registry().provider(name)
 
     @property
     def tables(self) -> dict[str, Any]:

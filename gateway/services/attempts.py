@@ -135,7 +135,8 @@ def _reserve(
     invoice = invoices.get(conn, invoice_id, lock=True)
     if invoice is None or not invoice.payable:
         raise Conflict("nothing is owed on this invoice")
-    seen = routing.situation(conn, ctx.directory, biller, invoice, asked.browser, now, tried=tried)
+    picked = asked.method, asked.choice
+    seen = routing.situation(conn, ctx.directory, biller, invoice, asked.browser, now, tried=tried, picked=picked)
     known = payments.of_invoice(conn, invoice_id)
     decision = decide(seen)
     route = decision.route(asked.method)

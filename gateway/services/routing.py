@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import cast
 
 import sqlalchemy as sa
 
@@ -23,6 +24,7 @@ from gateway.domain.routing import (
     browser_of,
     decide,
 )
+from gateway.ports.provider import Chooses
 from gateway.ports.values import Money
 from gateway.services import health
 from gateway.services.context import Context
@@ -42,8 +44,9 @@ def situation(
     now: datetime,
     *,
     tried: frozenset[int] = frozenset(),
+    picked: tuple[str, str | None] = ("", None),
 ) -> Situation:
-    """All that a decision about this invoice is made of, as it is now."""
+    """All that a decision about this invoice is made of, as it is now; `picked` are the payer's method and choice."""
     accounts = directory.providers_of(biller.id)
     asked = invoice.outstanding if invoice.payable else invoice.amount
     return Situation(
@@ -56,6 +59,7 @@ def situation(
         standings=health.standings(conn, [account.id for account in accounts], now),
         used=_used(conn, biller, accounts, asked, now),
         tried=tried,
+        unable=frozenset(_unable(accounts, asked.currency, *picked)),
     )
 
 
@@ -64,6 +68,20 @@ def candidate(account: ProviderAccount, *currencies: str) -> Candidate:
     if not account.plugin.takes:
         return account.candidate
     return replace(account.candidate, currencies=frozenset(filter(account.takes, currencies)))
+
+
+def _unable(
+    accounts: list[ProviderAccount], currency: str, picked: str, choice: str | None
+) -> Iterator[tuple[int, str]]:
+    """Accounts and methods of which nothing can be picked in this currency, or not what was."""
+    for account in accounts:
+        for method in account.methods if account.plugin.chooses else ():
+            choices = cast(Chooses, account.make()).choices(method)
+            wanted = choice if method == picked else None
+            if not any(
+                wanted in (None, one.code) for one in choices if one.currencies is None or currency in one.currencies
+            ):
+                yield account.id, method
 
 
 def _used(conn: sa.Connection, biller: Biller, accounts: list[ProviderAccount], asked: Money, now: datetime) -> Used:

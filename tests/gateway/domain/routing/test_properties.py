@@ -91,6 +91,7 @@ def situations(draw: st.DrawFn) -> Situation:
         standings=draw(st.dictionaries(st.integers(1, 5), standings)),
         used=Used(draw(st.dictionaries(st.sampled_from(names), st.integers(0, 10**6))), {}),
         tried=draw(st.frozensets(st.integers(1, 5), max_size=2)),
+        unable=draw(st.frozensets(st.tuples(st.integers(1, 5), st.sampled_from(METHODS)), max_size=2)),
     )
 
 

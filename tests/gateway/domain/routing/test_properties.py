@@ -102,7 +102,7 @@ def test_a_fee_is_what_fractions_say(fee: Fee, amount: Money) -> None:
 
 
 @given(st.lists(fees(), min_size=2, max_size=6), amounts, percents, st.data())
-@settings(max_examples=120)
+@settings(max_examples=80)
 def test_accounts_and_methods_stand_in_the_order_of_their_cost(
     tables: list[Fee], amount: Money, cost_of_day: Decimal, data: st.DataObject
 ) -> None:
@@ -126,7 +126,7 @@ def _own(decision: Decision) -> list[int]:
 
 
 @given(situations())
-@settings(max_examples=120)
+@settings(max_examples=80)
 def test_no_account_that_is_down_is_chosen_while_another_is_not(seen: Situation) -> None:
     decision = decide(seen)
     may_serve = [
@@ -146,7 +146,7 @@ def test_no_account_that_is_down_is_chosen_while_another_is_not(seen: Situation)
 
 
 @given(situations())
-@settings(max_examples=120)
+@settings(max_examples=80)
 def test_what_is_explained_is_what_is_chosen(seen: Situation) -> None:
     """The page, the click and who asks why read one value; nothing is chosen that has a reason against it, and none is missing."""
     decision = decide(seen)
@@ -169,7 +169,7 @@ def test_what_is_explained_is_what_is_chosen(seen: Situation) -> None:
 
 
 @given(situations())
-@settings(max_examples=50)
+@settings(max_examples=30)
 def test_no_wallet_is_shown_inside_an_app(seen: Situation) -> None:
     shown = [route.method for route in decide(seen).shown]
     assert not (seen.browser.in_app and "wallet" in shown)

@@ -81,7 +81,9 @@ def situations(draw: st.DrawFn) -> Situation:
         caps=() if free else draw(caps),
         bank_first_in_app=draw(st.booleans()),
     )
-    standings = st.builds(Standing, st.sampled_from([Health.PROBE, Health.DOWN]), st.sampled_from(Trouble))
+    healths = {
+        number: draw(st.sampled_from([Health.DOWN, Health.WELL, Health.PROBE])) for number in range(1, len(names) + 1)
+    }
     return Situation(
         amount=draw(amounts),
         country="RO",
@@ -89,7 +91,7 @@ def situations(draw: st.DrawFn) -> Situation:
         candidates=accounts,
         policy=policy,
         browser=draw(st.sampled_from(Browser)),
-        standings=draw(st.dictionaries(ids, standings)),
+        standings={number: Standing(health, Trouble.SLOW) for number, health in healths.items()},
         used=Used(draw(st.dictionaries(st.sampled_from(names), st.integers(0, 10**6))), {}),
         tried=frozenset() if free else draw(st.frozensets(ids, max_size=2)),
         unable=frozenset() if free else draw(st.frozensets(st.tuples(ids, st.sampled_from(METHODS)), max_size=2)),

@@ -140,7 +140,11 @@ def _reserve(
     known = payments.of_invoice(conn, invoice_id)
     decision = decide(seen)
     route = decision.route(asked.method)
-    good = {option.account_id for option in route.options if option.fit or route.troubled} if route else set()
+    good = (
+        [option.account_id for option in route.options if option.fit or (route.troubled and option.usable)]
+        if route
+        else []
+    )
     for attempt in known:
         same = attempt.account_id in good and attempt.amount == invoice.outstanding
         same = same and (attempt.method, attempt.choice) == (asked.method, asked.choice)
@@ -150,7 +154,7 @@ def _reserve(
     if any(attempt.method == asked.method and attempt.unanswered(now) for attempt in known):
         raise StillAsked(f"a payment by {asked.method} may have been opened; the provider is being asked")
     minutes = timedelta(minutes=biller.settings.payments.attempt_minutes)
-    chosen = routing.choose(conn, ctx, seen, asked.method, now + minutes, now)
+    chosen = routing.choose(conn, ctx, seen, decision, asked.method, now + minutes, now)
     expires_at = now + (SILENT_FOR if chosen.account.plugin.silent else minutes)
     row = new_row(invoice, chosen.account.id, expires_at, now)
     row |= {"method": asked.method, "locale": asked.locale, "choice": asked.choice}

@@ -119,16 +119,17 @@ def choose(
     conn: sa.Connection,
     ctx: Context,
     seen: Situation,
+    decision: Decision,
     method: str,
     expires_at: datetime,
     now: datetime,
 ) -> Chosen:
-    """The account that serves a payer who picked `method`; of one that has rested, the probe is taken.
+    """The account that serves a payer who picked `method`, as it was decided; of one that has rested, the probe is taken.
 
+    Where somebody else was faster with the probe, it is decided anew, and that account is down.
     Raises NotFound when the method is not offered for this invoice, Unavailable when it is, and nothing that serves it is well.
     """
     while True:
-        decision = decide(seen)
         option = decision.choose(method)
         if option is None:
             raise not_shown(decision, method)
@@ -142,6 +143,7 @@ def choose(
             return Chosen(account, option, decision)
         others = {**seen.standings, option.account_id: replace(option.standing, health=Health.DOWN)}
         seen = replace(seen, standings=others)
+        decision = decide(seen)
 
 
 def not_shown(decision: Decision, method: str) -> NotFound | Unavailable:

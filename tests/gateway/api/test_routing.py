@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 from gateway.api import routing_shapes as shapes
+from gateway.config.biller import biller_from
+from gateway.config.shapes import Place
 from gateway.domain.payments import AttemptStatus
+from gateway.registry import Registry
+from gateway.services import setup
 from gateway.store import payments
-from tests.gateway.api.conftest import INVOICE, Api, MakeApi
+from tests.gateway.api.conftest import INVOICE, Api, MakeApi, biller_values
 
 TELEGRAM = "Mozilla/5.0 (Linux; Android 14; wv) AppleWebKit/537.36 Chrome/131.0 Mobile Safari/537.36 Telegram-Android/11.4.2 (x)"
 
@@ -98,3 +103,18 @@ async def test_a_payer_is_told_that_the_last_try_is_being_asked_about(api: Api) 
     assert "Încă aflăm dacă plata de dinainte a fost deschisă." in (await click(api, issued, "bank", "ro"))[1]
     told = await api.ok("GET", f"/v1/invoices/{issued['id']}/routing")
     assert told["unanswered"] == ["bank"]
+
+
+async def test_where_only_a_wallet_is_left_the_payer_is_sent_to_a_browser_of_their_own(api: Api) -> None:
+    values = biller_values("acme")
+    values["providers"]["sandbox"]["methods"] = ["wallet"]
+    config = biller_from(values, Registry(), where=Place(Path(), {"ANY": "whsec_" + "c2VjcmV0" * 5}), file="acme.toml")
+    await setup.apply(api.ctx, config)
+    issued = await api.issue()
+    assert methods(await page(api, issued)) == ["wallet"]
+    inside = await page(api, issued, **{"User-Agent": TELEGRAM})
+    assert methods(inside) == []
+    assert "Pay in your own browser" in inside
+    assert "Online payment is not available" not in inside
+    romanian = await page(api, issued, **{"User-Agent": TELEGRAM, "Accept-Language": "ro"})
+    assert "Deschide pagina în browserul telefonului." in romanian

@@ -119,7 +119,7 @@ class TotalFees(FeesShown):
 
 class Report(Answer):
     biller: str
-    first: Annotated[date, Field(alias="from")]
-    last: Annotated[date, Field(alias="to")]
+    first_on: date
+    last_on: date
     accounts: list[AccountFees]
     totals: Annotated[list[TotalFees], Field(description="One a currency.")]

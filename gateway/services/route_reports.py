@@ -95,8 +95,8 @@ async def report(ctx: Context, biller: Biller, first: date, last: date) -> Json:
             _save(saved[one.currency], one.fee_minor, Money(one.received_minor, one.currency), candidates)
     return {
         "biller": biller.slug,
-        "from": first.isoformat(),
-        "to": last.isoformat(),
+        "first_on": first.isoformat(),
+        "last_on": last.isoformat(),
         "accounts": [
             {"account": account, "method": method} | fees.json(currency)
             for (account, method, currency), fees in sorted(groups.items())
@@ -159,7 +159,7 @@ async def simulate(
     ]
     country = biller.settings.biller.country
     result = await asyncio.to_thread(replay, tries, candidates, policy.rules(), country)
-    return _replayed_json(biller, result) | {"from": first.isoformat(), "to": last.isoformat()}
+    return _replayed_json(biller, result) | {"first_on": first.isoformat(), "last_on": last.isoformat()}
 
 
 def _replayed_json(biller: Biller, result: Replayed) -> Json:

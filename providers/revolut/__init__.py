@@ -6,7 +6,7 @@ whose answer was lost is looked up by our reference and never made again.
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -40,6 +40,7 @@ DISPUTE_EVENTS = frozenset(f"DISPUTE_{what}" for what in _OF_DISPUTES.split())
 SHORTEST, LONGEST = timedelta(minutes=1), timedelta(hours=720)  # what `expire_pending_after` may be
 PAID_WITHIN = timedelta(days=8)  # of being made: an attempt is open for a day at most, and a bank may take a week
 DISPUTED_FOR = timedelta(days=400)  # from a dispute's beginning to its end, arbitration included
+AT_ONCE = 8  # orders that are asked for at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,11 +168,17 @@ class RevolutProvider:
             order.refund_of or "" for order in orders if order.kind == REFUND and since <= order.updated_at < until
         }
         touched |= {dispute.order_id for dispute in disputes if since <= dispute.updated_at < until}
-        listed = []
-        for order_id in sorted(touched - {""}):
-            with contextlib.suppress(Refusal):  # a dispute may be about what was not ordered here
-                listed.append(await self.fetch_payment(order_id))
-        return listed
+        wanted, listed = sorted(touched - {""}), []
+        for first in range(0, len(wanted), AT_ONCE):
+            listed += await asyncio.gather(*map(self._known, wanted[first : first + AT_ONCE]))
+        return [update for update in listed if update is not None]
+
+    async def _known(self, order_id: str) -> PaymentUpdate | None:
+        """An order as it is now; None when it is none of ours, as a dispute may be about what was not ordered here."""
+        try:
+            return await self.fetch_payment(order_id)
+        except Refusal:
+            return None
 
     async def parse_webhook(self, request: WebhookRequest) -> Sequence[PaymentUpdate]:
         """The order that a proven webhook speaks of, as it is now; nothing for payouts, subscriptions and what is new.

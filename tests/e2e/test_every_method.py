@@ -132,7 +132,7 @@ async def test_an_opening_without_an_answer_is_looked_up_and_never_doubled(shop:
     except NotSupported as error:
         pytest.skip(str(error))
     view = await world.issue("125.40")
-    told = await shop.payer.press(await shop.payer.open(shop.url(view)), "method", vendor.method)
+    told = await shop.payer.press(await shop.payer.open(shop.url(view)), "method", vendor.button)
     assert told.status == 503
     (attempt,) = (await world.view(view.invoice.id)).attempts
     assert attempt.status is A.UNKNOWN
@@ -174,3 +174,29 @@ async def test_one_page_offers_them_all(shop: Shop) -> None:
     for locale in ("ro", "en"):
         page = await shop.payer.open(f"{shop.url(view)}?lang={locale}")
         assert page.methods == list(dict.fromkeys([*(vendor.method for vendor in VENDORS), "transfer"]))
+
+
+@every_vendor
+async def test_an_outage_is_survived(shop: Shop, vendor: Vendor) -> None:
+    """A vendor that is not there: the next account serves the same press where there is one, and else the page says so and others pay."""
+    if vendor.hands_over:
+        pytest.skip("opening a payment calls nobody")
+    world = shop.world
+    await shop.benches[vendor.name].vanish()
+    view = await world.issue("125.40")
+    pressed = await shop.payer.press(await shop.payer.open(shop.url(view)), "method", vendor.button)
+    tries = (await world.view(view.invoice.id)).attempts
+    accounts = [world.ctx.directory.provider(each.account_id) for each in tries]
+
+    names = [account.row.name for account in accounts if account is not None]
+    next_one = [other for other in VENDORS if other.method == vendor.method and other is not vendor][:1]
+    assert names == [f"acme.{each.name}" for each in (vendor, *next_one)]
+    assert [each.status for each in tries] == [A.FAILED, A.PENDING][: len(tries)]
+    if next_one:
+        assert (pressed.status, pressed.location) == (303, tries[-1].redirect_url)
+        return
+    assert pressed.status == 503
+    external_id = await shop.begin(view, CARD)
+    await shop.benches[CARD.name].happen(external_id, Happening.PAID)
+    await world.pass_time(minutes=2)
+    assert await world.status(view.invoice.id) is IS.PAID

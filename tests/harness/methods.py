@@ -49,6 +49,10 @@ class Vendor:
     hands_over: bool = False
     settle: Callable[[Bench, str], object] = lambda bench, external_id: None
 
+    @property
+    def button(self) -> str:
+        return self.method
+
 
 VENDORS = (
     Vendor(

@@ -33,6 +33,9 @@ class PaymentRequest:
     `reference` is unique to the try within the account; the payer may see it on a bank statement. `creditor_reference` is the
     invoice's (ISO 11649), the same for all its tries. `choice` is the code of one of `Chooses.choices`. `payer_address` (IP) and
     `payer_agent` are of the browser that pressed the button; None when no payer is there, as in a later look-up.
+
+    The payer comes back to `return_url`, or to `callback_url`, the same for every payment, where a vendor wants to know its return
+    address beforehand. `state` is what must come back with an authorisation code, so that the core knows the try by it.
     """
 
     idempotency_key: str
@@ -49,6 +52,8 @@ class PaymentRequest:
     choice: str | None = None
     payer_address: str | None = None
     payer_agent: str | None = None
+    callback_url: str = ""
+    state: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,11 +189,18 @@ class ListsPayments(Protocol):
 
 
 class Completes(Protocol):
-    async def complete_payment(self, external_id: str, answer: Mapping[str, str]) -> None:
+    async def complete_payment(
+        self, external_id: str, request: PaymentRequest, answer: Mapping[str, str]
+    ) -> str | None:
         """Finishes what the payer began at the vendor, with the parameters they came back with (an authorisation code).
 
-        Proves nothing by itself: the payment is asked for afterwards. Twice is fine. Raises RetryLater, Rejected.
+        Proves nothing by itself: the payment is asked for afterwards. Gives what later questions about this payment need (a token):
+        the core keeps it sealed. A second time may be Rejected, without harm. Raises RetryLater, OutcomeUnknown, Rejected.
         """
+        ...
+
+    async def fetch_completed(self, external_id: str, kept: str) -> tuple[PaymentUpdate, str]:
+        """`fetch_payment` with what `complete_payment` gave, and what is to be kept from now on."""
         ...
 
 
@@ -220,7 +232,8 @@ class ProviderPlugin(Generic[S]):
 
     `currencies` None means any. `idempotent` says that creating again with the same key gives the first payment. `silent`: nobody can
     be asked and nobody calls; a bank statement or the biller's word confirms. `hosted`: the vendor's page is a plain redirect
-    that works in any browser, in-app ones too; a wallet is not.
+    that works in any browser, in-app ones too; a wallet is not. `void_unanswered`: a payment whose creation had no answer can
+    never be paid, for what the payer needs to authorise it was in that answer alone; such a try is over, and a new one is safe.
     """
 
     name: str
@@ -237,5 +250,6 @@ class ProviderPlugin(Generic[S]):
     chooses: bool = False
     silent: bool = False
     hosted: bool = True
+    void_unanswered: bool = False
     limits: Limits = field(default_factory=Limits)
     acknowledge: tuple[bytes, str] = (b"", "text/plain")

@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from gateway.ports.http import HttpClient, HttpResponse
+from gateway.ports.http import ClientCertificate, HttpClient, HttpResponse
 from gateway.ports.provider import Provider, ProviderPlugin
 from gateway.ports.values import Secret, WebhookRequest
 from gateway.testing.clock import FakeClock
@@ -78,10 +78,13 @@ class Wire:
         body: bytes | None = None,
         submits: bool,
         timeout_s: float = 15.0,
+        identity: ClientCertificate | None = None,
     ) -> HttpResponse:
         self.sent.append(Sent(method, url, dict(headers or {}), body or b""))
         timeout_s = timeout_s if self.patience_s is None else min(timeout_s, self.patience_s)
-        return await self._http.request(method, url, headers=headers, body=body, submits=submits, timeout_s=timeout_s)
+        return await self._http.request(
+            method, url, headers=headers, body=body, submits=submits, timeout_s=timeout_s, identity=identity
+        )
 
 
 class ProviderBench(ABC):

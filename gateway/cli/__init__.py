@@ -12,7 +12,21 @@ from typer.core import TyperGroup
 from typer.exceptions import Abort, Exit, TyperException
 
 from gateway import __version__
-from gateway.cli import chat, dates, invoices, keys, mail, pushes, reminders, serving, setup, tasks, templates, whatsapp
+from gateway.cli import (
+    chat,
+    dates,
+    invoices,
+    keys,
+    mail,
+    pushes,
+    reconcile,
+    reminders,
+    serving,
+    setup,
+    tasks,
+    templates,
+    whatsapp,
+)
 
 
 class Commands(TyperGroup):
@@ -74,6 +88,7 @@ def application() -> typer.Typer:
     look_after = "Look after"
     app.command(rich_help_panel=look_after)(setup.backup)
     app.command(rich_help_panel=look_after)(setup.restore)
+    app.add_typer(reconcile.group(), name="reconcile", rich_help_panel=look_after)
     app.add_typer(tasks.group(), name="tasks", rich_help_panel=look_after)
     app.add_typer(pushes.group(), name="push", rich_help_panel=look_after)
     return app

@@ -31,7 +31,11 @@ class AttemptStatus(StrEnum):
 
 A = AttemptStatus
 OPEN = (A.CREATED, A.UNKNOWN, A.PENDING, A.ACCEPTED)
-CLOSABLE = (*OPEN, A.EXPIRED)  # a provider may keep a session open after our time for it
+CLOSABLE = (
+    *OPEN,
+    A.EXPIRED,
+    A.FAILED,
+)  # a provider may keep a session open after our time for it, and after a declined card
 LATE = (A.FAILED, A.EXPIRED, A.CANCELLED)
 # Where a provider cannot close a session, or takes another card after one that it declined, money may come until the session is over.
 AFTERWARDS = timedelta(hours=1)
@@ -279,7 +283,7 @@ def next_poll(polls: int, age_s: float, steps: Sequence[int] = ()) -> float | No
 
     `steps` are the biller's own intervals, of which the last repeats; without any, the ladder of DESIGN.md.
     """
-    if age_s > _GIVE_UP_S:
+    if age_s > GIVEN_UP_AFTER.total_seconds():
         return None
     ladder = steps or _LADDER
     return float(ladder[min(polls, len(ladder) - 1)])
@@ -287,5 +291,5 @@ def next_poll(polls: int, age_s: float, steps: Sequence[int] = ()) -> float | No
 
 # Fast at first; while somebody watches, the page asks for more than this.
 _LADDER = (10, 20, 30, 60, 300, 900, 3_600, 21_600, 86_400)
-_GIVE_UP_S = 60 * 86_400.0
+GIVEN_UP_AFTER = timedelta(days=60)
 WATCHED_POLL_S = 2.0

@@ -25,7 +25,7 @@ from gateway.services.errors import Conflict, Invalid, NotFound
 from gateway.store import events, invoices, payments
 from gateway.store.invoices import Remembered
 
-WEBHOOK, POLL = "webhook", "poll"
+WEBHOOK, POLL, RECONCILE = "webhook", "poll", "reconcile"
 
 
 def apply_update(
@@ -44,7 +44,7 @@ def apply_update(
     if invoice is None or attempt is None:
         raise NotFound("there is no such attempt")
     change = rules.apply(invoice, attempt, update)
-    if change.verdict is Verdict.REPEATED or (source == POLL and _known_misfit(conn, attempt, change)):
+    if change.verdict is Verdict.REPEATED or (source != WEBHOOK and _known_misfit(conn, attempt, change)):
         return change
     if change.verdict is Verdict.APPLIED and not payments.write(conn, invoice, attempt, change, now):
         raise RuntimeError("a locked row changed under its lock")
@@ -92,6 +92,8 @@ def _follow_up(
     elif change.delta.minor > 0 and invoice.payable:
         closing.close_attempts(conn, directory, invoice.id, now, but=attempt.id)  # they ask for more than is owed now
         closing.thank(conn, directory, biller, invoice.id, now)
+    elif change.status in rules.OPEN and attempt.closing_at is None and not invoice.payable:
+        closing.close_attempts(conn, directory, invoice.id, now)  # it was over, and is under way again, for nothing
     if change.reopens:
         ladder.begin_again(conn, biller, invoice.id, now)
     if change.status is AttemptStatus.FAILED and attempt.status is AttemptStatus.ACCEPTED and invoice.payable:

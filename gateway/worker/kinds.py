@@ -19,6 +19,7 @@ from gateway.services import (
     plans,
     polling,
     receipts,
+    reconciling,
     reminders,
     revising,
     status_push,
@@ -82,6 +83,7 @@ KINDS: Mapping[str, Kind] = {
     claims.DECIDE: Kind(_once(wishes.decide_claim), (10, MINUTE, 10 * MINUTE, HOUR), endless=True),
     attempts.POLL: Kind(_poll, (10, 20, MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR), endless=True),
     closing.CLOSE: Kind(_once(polling.close), (5, 30, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 6 * HOUR)),
+    reconciling.MOP_UP: Kind(_once(reconciling.mop_up), (MINUTE, 10 * MINUTE, HOUR), endless=True),
     attempts.APPLY_INBOX: Kind(
         _apply_inbox, (1, 2, 5, 15, MINUTE, 5 * MINUTE, 30 * MINUTE, HOUR, 6 * HOUR, DAY, DAY, DAY)
     ),

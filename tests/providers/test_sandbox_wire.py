@@ -24,6 +24,8 @@ PAYMENT = {
     "reason": None,
     "received": 12_345,
     "reversed": 0,
+    "refunded": 0,
+    "fee": 50,
     "currency": "RON",
     "reference": "ACH1K7",
     "idempotency_key": "attempt-1-k7",
@@ -241,5 +243,7 @@ def test_the_plugin_declares_what_it_can() -> None:
     assert PROVIDER.idempotent
     assert PROVIDER.cancels
     assert PROVIDER.finds_payments
-    assert [method.name for method in PROVIDER.methods] == ["bank", "card"]
+    assert PROVIDER.refunds
+    assert PROVIDER.lists_payments
+    assert [method.name for method in PROVIDER.methods] == ["bank", "card", "wallet"]
     assert PROVIDER.currencies is None

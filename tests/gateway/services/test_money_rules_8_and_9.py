@@ -59,6 +59,22 @@ async def test_rule_08_too_much_is_kept_and_the_excess_is_due_back(sim: Sim) -> 
     ]
 
 
+@pytest.mark.parametrize("over", [S.FAILED, S.CANCELLED])
+async def test_rule_08_a_payment_that_comes_to_life_when_nothing_is_owed_is_closed(
+    sim: Sim, over: PaymentStatus
+) -> None:
+    view = await sim.issue("100.00")
+    payment = await sim.open_payment(view.invoice.id)
+    await sim.tell(sim.bank.change(payment, over, received=0))
+    await invoices.void(sim.ctx, sim.biller, view.invoice.id)
+    await sim.drain()
+    await sim.tell(sim.bank.change(payment, S.ACCEPTED, received=0))
+    await sim.drain()
+    (attempt,) = (await sim.view(view.invoice.id)).attempts
+    assert (attempt.status, attempt.closing_at is not None) == (A.ACCEPTED, True)
+    assert "cancel" in sim.bank.calls
+
+
 async def test_rule_08_two_payments_at_once_are_one_and_a_duplicate(sim: Sim) -> None:
     view = await sim.issue("100.00")
     by_bank, by_card = [await sim.open_payment(view.invoice.id, method) for method in ("bank", "card")]

@@ -16,6 +16,7 @@ from gateway.domain.invoices import Invoice
 from gateway.domain.payments import Attempt, AttemptStatus
 from gateway.ports.errors import OutcomeUnknown, Rejected, RetryLater
 from gateway.ports.provider import PaymentRequest, PaymentSession
+from gateway.services import choosing
 from gateway.services.closing import CLOSE
 from gateway.services.context import Context
 from gateway.services.directory import Biller, ProviderAccount
@@ -26,13 +27,17 @@ POLL, APPLY_INBOX = "poll", "apply-inbox"
 FIRST_POLL = timedelta(seconds=10)
 
 
-def methods(ctx: Context, biller_id: int, currency: str) -> dict[str, ProviderAccount]:
-    """The ways to pay that this biller offers in this currency, each with the account that serves it, in the file's order."""
+def methods(ctx: Context, biller_id: int, currency: str, choice: str | None = None) -> dict[str, ProviderAccount]:
+    """The ways to pay that this biller offers in this currency, each with the account that serves it, in the file's order.
+
+    With a `choice`, those that it can be had of.
+    """
     offered: dict[str, ProviderAccount] = {}
     for account in ctx.directory.providers_of(biller_id):
         if account.plugin.currencies is None or currency in account.plugin.currencies:
             for method in account.methods:
-                offered.setdefault(method, account)
+                if choosing.serves(account, method, currency, choice):
+                    offered.setdefault(method, account)
     return offered
 
 
@@ -56,10 +61,11 @@ async def start(
     """Opens a payment of what is outstanding; the attempt says where to send the payer, and with what.
 
     Reserve, call, record: no transaction is open during the call. An open session of the same method and amount is taken up again.
-    Raises Conflict when nothing is owed (any more) or another amount, NotFound on a method that is not offered, Unavailable when
-    the provider is not there (an unknown outcome stays UNKNOWN, and is polled).
+    Raises Conflict when nothing is owed (any more) or another amount, NotFound on a method that is not offered, Invalid on a choice
+    that is not, Unavailable when the provider is not there (an unknown outcome stays UNKNOWN, and is polled).
     """
-    account = methods(ctx, invoice.biller_id, invoice.currency).get(method)
+    choice = choosing.picked(choosing.offered(ctx, invoice.biller_id, invoice.currency).get(method, ()), choice)
+    account = methods(ctx, invoice.biller_id, invoice.currency, choice).get(method)
     if account is None:
         raise NotFound(f"{method} is not offered")
     biller = ctx.directory.biller(invoice.biller_id)
@@ -149,6 +155,8 @@ def request_of(ctx: Context, invoice: Invoice, attempt: Attempt, account: Provid
         method=attempt.method,
         creditor_reference=references.reference(invoice.id),
         choice=attempt.choice,
+        callback_url=f"{ctx.public_url}/return",
+        state=ctx.returns.issue(attempt.id),
     )
 
 

@@ -333,7 +333,10 @@ class XS2A:
             self.own_tokens.add(token)
             return web.json_response({"access_token": token, "token_type": "Bearer", "expires_in": 900})
         if form["grant_type"] == "refresh_token":
-            payment = self.payments[self.refreshes.pop(form["refresh_token"])]
+            renewed = self.refreshes.pop(form["refresh_token"], None)
+            if renewed is None:
+                return web.json_response({"error": "invalid_grant"}, status=400)
+            payment = self.payments[renewed]
         else:
             found = [each for each in self.payments.values() if each.code and each.code == form.get("code")]
             if not found or not self._proven(found[0], form):

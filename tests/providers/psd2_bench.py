@@ -78,8 +78,9 @@ def known(bank: Bank) -> Iterator[None]:
     try:
         yield
     finally:
-        del table[bank.code]
-        if before is not None:
+        if before is None:
+            del table[bank.code]
+        else:
             table[bank.code] = before
 
 

@@ -8,23 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from aiohttp import web
 
 from gateway.api.middleware import receiving
 from gateway.api.ratelimit import AddressLimiter, Network, Rate, client_address, subscriber
 from gateway.domain.payments import WATCHED_POLL_S, Attempt
-from gateway.rendering import Card, EnterCode, HandOver, PageContext, UnknownLink, Unsubscribe
+from gateway.rendering import Card, EnterCode, HandOver, PageContext, Returning, UnknownLink, Unsubscribe
 from gateway.rendering.elements import qr_png, qr_svg
-from gateway.services import attempts, bindings, contexts, invoices, pay_codes, receipts
+from gateway.services import attempts, bindings, completing, contexts, invoices, pay_codes, receipts
 from gateway.services.context import Context
 from gateway.services.directory import Biller
-from gateway.services.errors import Conflict, NotFound, Unavailable
+from gateway.services.errors import Conflict, Invalid, NotFound, Unavailable
 from gateway.services.invoices import View
 from gateway.store.database import StoreUnavailable
 
@@ -66,6 +67,8 @@ class PayPages:
             web.get("/p/{token}", self.show),
             web.post("/p/{token}/attempts", self.start),
             web.get("/p/{token}/return", self.returned),
+            web.post("/p/{token}/return", self.completed),
+            web.get("/return", self.called_back),
             web.get("/p/{token}/live", self.live),
             web.get("/p/{token}/icon.{form:svg|png}", self.icon),
             web.get("/p/{token}/qr.{form:svg|png}", self.qr),
@@ -83,8 +86,45 @@ class PayPages:
         return await self._page(request, returned=False)
 
     async def returned(self, request: web.Request) -> web.StreamResponse:
-        """Where providers send the payer back to. It proves nothing: the page says what the door knows."""
-        return await self._page(request, returned=True)
+        """Where providers send the payer back to. It proves nothing: the page says what the door knows.
+
+        What the payer brings for the provider is taken there by the POST of a page that sends itself.
+        """
+        answer, state = completing.answer_of(request.query), request.query.get("state", "")
+        found = await self._find(request) if answer and state and not _previews(request) else None
+        if found is None or not completing.awaited(self.ctx, found, state):
+            return await self._page(request, returned=True)
+        biller = self._biller(found)
+        path = self.ctx.pay_path(found.invoice.id, found.invoice.link_version)
+        fields = {**answer, "state": state}
+        context = Returning(
+            contexts.brand(self.ctx, biller), found.invoice.number, found.invoice.outstanding, path, fields
+        )
+        html = self.ctx.renderer.page("returning", context, self._locale(request, found), biller=biller.slug)
+        return self._html(html, self._policy(context))
+
+    async def completed(self, request: web.Request) -> web.StreamResponse:
+        """Takes what the payer came back with to the provider, and then shows how it stands."""
+        found = await self._find(request)
+        if found is None:
+            return self._unknown(request)
+        async with receiving(self.timeout_s):
+            form = {name: str(value) for name, value in (await request.post()).items()}
+        with contextlib.suppress(NotFound):  # not the state of an open payment of this invoice: nothing is done
+            await completing.complete(self.ctx, found, form.get("state", ""), completing.answer_of(form))
+        path = self.ctx.pay_path(found.invoice.id, found.invoice.link_version)
+        return web.Response(status=303, headers=_HEADERS | {"Location": f"{path}/return"})
+
+    async def called_back(self, request: web.Request) -> web.StreamResponse:
+        """The one address that some providers are told beforehand: sends the payer on to the page of the payment that the state is of."""
+        self._spare(request)
+        state = request.query.get("state", "")
+        path = await completing.path_of(self.ctx, state)
+        if path is None:
+            self.guesses.failed(self._address(request), asyncio.get_running_loop().time())
+            return self._unknown(request)
+        query = urlencode({**completing.answer_of(request.query), "state": state})
+        return web.Response(status=303, headers=_HEADERS | {"Location": f"{path}/return?{query}"})
 
     async def start(self, request: web.Request) -> web.StreamResponse:
         """Opens a payment and sends the payer to it; or shows the page with the reason why not."""
@@ -99,11 +139,15 @@ class PayPages:
             return await self._page(request, returned=False, notice="amount_changed", status=409)
         locale = self.ctx.renderer.language(str(form.get("lang", "")), self._locale(request, found))
         visitor = attempts.Visitor(self._address(request), request.headers.get("User-Agent"))
-        asked, choice = str(form.get("method", "")), str(form.get("choice", "")) or None
+        asked, _, choice = str(form.get("method", "")).partition(":")
         try:
-            attempt = await attempts.start(self.ctx, invoice, asked, locale=locale, choice=choice, visitor=visitor)
+            attempt = await attempts.start(
+                self.ctx, invoice, asked, locale=locale, choice=choice or None, visitor=visitor
+            )
         except Conflict:
             return web.HTTPSeeOther(self.ctx.pay_path(found.invoice.id, found.invoice.link_version))
+        except Invalid:
+            return await self._page(request, returned=False, notice="choose", status=422)
         except NotFound:
             return await self._page(request, returned=False, notice="unavailable", status=422)
         except (Unavailable, StoreUnavailable):
@@ -247,7 +291,7 @@ class PayPages:
         if found is None:
             return self._unknown(request)
         biller, locale = self._biller(found), self._locale(request, found)
-        if _PREVIEWERS.search(request.headers.get("User-Agent", "")):
+        if _previews(request):
             path = self.ctx.pay_path(found.invoice.id, found.invoice.link_version)
             card = Card(contexts.brand(self.ctx, biller), url=f"{self.ctx.public_url}{path}")
             return self._html(self.ctx.renderer.page("card", card, locale, biller=biller.slug), self._policy(card))
@@ -268,16 +312,18 @@ class PayPages:
 
     async def _find(self, request: web.Request) -> View | None:
         """The link's invoice. A miss costs the address; an address that has missed too often is told to wait."""
-        address = self._address(request)
-        now = asyncio.get_running_loop().time()
-        wait_s = self.guesses.wait_s(address, now)
-        if wait_s:
-            raise web.HTTPTooManyRequests(headers={"Retry-After": str(int(wait_s) + 1)})
+        self._spare(request)
         try:
             return await invoices.by_token(self.ctx, request.match_info["token"])
         except NotFound:
-            self.guesses.failed(address, now)
+            self.guesses.failed(self._address(request), asyncio.get_running_loop().time())
             return None
+
+    def _spare(self, request: web.Request) -> None:
+        """Turns an address away that has guessed too often."""
+        wait_s = self.guesses.wait_s(self._address(request), asyncio.get_running_loop().time())
+        if wait_s:
+            raise web.HTTPTooManyRequests(headers={"Retry-After": str(int(wait_s) + 1)})
 
     def _address(self, request: web.Request) -> str:
         return client_address(request.remote, request.headers.get("X-Forwarded-For"), self.trusted)
@@ -307,6 +353,10 @@ class PayPages:
         """The switch's word, else the browser's, else the payer's as the biller knows it."""
         asked = request.query.get("lang") or request.headers.get("Accept-Language") or ""
         return self.ctx.renderer.language(asked, default)
+
+
+def _previews(request: web.Request) -> bool:
+    return _PREVIEWERS.search(request.headers.get("User-Agent", "")) is not None
 
 
 def _forms(public_url: str) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ from gateway.rendering.values import (
     PayPage,
     Reminder,
     Reply,
+    Returning,
     UnknownLink,
     Unsubscribe,
 )
@@ -200,6 +201,9 @@ def sample_page(name: str, state: IconState = IconState.OPEN) -> PageContext:
         ),
         "hand_over": HandOver(
             BRAND, "FF-2026-001234", amount, "https://processor.example/pay", path, {"amount": "1234.50", "curr": "RON"}
+        ),
+        "returning": Returning(
+            BRAND, "FF-2026-001234", amount, path, {"state": "0000001aBcDeFgHiJk", "code": "SplxlOBeZQQ"}
         ),
         "unknown": UnknownLink(path),
         "card": Card(BRAND, _HOST + path, None),

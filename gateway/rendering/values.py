@@ -13,6 +13,7 @@ from datetime import date
 
 from gateway.domain.invoices import IconState
 from gateway.ports.channel import Button, Template
+from gateway.ports.provider import Choice
 from gateway.ports.values import Money
 
 
@@ -196,7 +197,8 @@ class PayPage:
     `revision` changes whenever the page would: the live stream sends it, and the page fetches itself when it differs.
     `notice` is a code of the catalogue (`notice.<code>`: payment_failed, unavailable, cancelled, amount_changed,
     duplicate), `reason` one of `reason.<code>`. `payer_name` is masked here and nowhere else. `returned`: the payer has
-    just come back. `chats` are channels that the payer can bind from here, by a POST to `{path}/chats/{name}`.
+    just come back. `chats` are channels that the payer can bind from here, by a POST to `{path}/chats/{name}`. `choices` are what
+    the payer picks one of in a method (their bank), posted as `method:code`.
     """
 
     brand: Brand
@@ -209,6 +211,7 @@ class PayPage:
     path: str
     revision: str = ""
     methods: Sequence[str] = ()
+    choices: Mapping[str, Sequence[Choice]] = field(default_factory=dict)
     chats: Sequence[str] = ()
     payer_name: str = ""
     issued_on: date | None = None
@@ -232,6 +235,19 @@ class HandOver:
     number: str
     amount: Money
     action: str
+    path: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Returning:
+    """The payer is back with something for the vendor (`fields`), which a POST takes there: a GET changes nothing. Sent by itself, or
+    by its button without JavaScript.
+    """
+
+    brand: Brand
+    number: str
+    amount: Money
     path: str
     fields: Mapping[str, str] = field(default_factory=dict)
 
@@ -272,11 +288,12 @@ class Unsubscribe:
     done: bool = False
 
 
-PageContext = PayPage | HandOver | UnknownLink | Card | Unsubscribe | EnterCode
+PageContext = PayPage | HandOver | Returning | UnknownLink | Card | Unsubscribe | EnterCode
 
 PAGES: Mapping[str, type[PageContext]] = {
     "invoice": PayPage,
     "hand_over": HandOver,
+    "returning": Returning,
     "unknown": UnknownLink,
     "card": Card,
     "unsubscribe": Unsubscribe,

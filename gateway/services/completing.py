@@ -10,9 +10,11 @@ import base64
 from collections.abc import Mapping
 from typing import cast
 
+import sqlalchemy as sa
 import structlog
 
 from gateway.domain.ids import ATTEMPT, show
+from gateway.domain.invoices import Invoice
 from gateway.domain.payments import CLOSABLE, Attempt
 from gateway.ports.errors import NotSupported, OutcomeUnknown, Rejected, RetryLater
 from gateway.ports.provider import Completes, PaymentUpdate
@@ -21,7 +23,7 @@ from gateway.services.context import Context
 from gateway.services.directory import ProviderAccount
 from gateway.services.errors import NotFound
 from gateway.services.invoices import View
-from gateway.store import outbox, payments
+from gateway.store import invoices, outbox, payments
 
 log = structlog.get_logger()
 ANSWER = ("code", "error", "confirmationCode")  # what a vendor may send a payer back with
@@ -33,13 +35,37 @@ def answer_of(given: Mapping[str, str]) -> dict[str, str]:
     return {name: given[name] for name in ANSWER if 0 < len(given.get(name, "")) <= _LONGEST}
 
 
+def awaited(ctx: Context, view: View, state: str) -> bool:
+    """Whether `state` is of a try of this invoice that can still be paid, and that nothing was brought back for yet."""
+    attempt = _attempt_of(ctx, view, state)
+    return attempt is not None and attempt.kept is None
+
+
+async def path_of(ctx: Context, state: str) -> str | None:
+    """The pay page of the try that `state` is of. None for anything that was not issued here."""
+    attempt_id = ctx.returns.read(state)
+    if attempt_id is None:
+        return None
+
+    def body(conn: sa.Connection) -> Invoice | None:
+        attempt = payments.get(conn, attempt_id)
+        return invoices.get(conn, attempt.invoice_id) if attempt else None
+
+    invoice = await ctx.db.read(body)
+    return ctx.pay_path(invoice.id, invoice.link_version) if invoice else None
+
+
+def _attempt_of(ctx: Context, view: View, state: str) -> Attempt | None:
+    attempt_id = ctx.returns.read(state)
+    return next((each for each in view.attempts if each.id == attempt_id and each.status in CLOSABLE), None)
+
+
 async def complete(ctx: Context, view: View, state: str, answer: Mapping[str, str]) -> None:
     """Takes the answer to the vendor of the try that `state` is of, which must be one of this invoice that can still be paid; then asks.
 
     A vendor that refuses or does not answer changes nothing: the poll says what is true. Twice is once. Raises NotFound.
     """
-    attempt_id = ctx.returns.read(state)
-    attempt = next((each for each in view.attempts if each.id == attempt_id and each.status in CLOSABLE), None)
+    attempt = _attempt_of(ctx, view, state)
     account = ctx.directory.provider(attempt.account_id) if attempt else None
     if attempt is None or attempt.external_id is None or account is None or not account.plugin.completes:
         raise NotFound("no open payment of this invoice has this state")

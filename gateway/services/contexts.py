@@ -26,7 +26,7 @@ from gateway.rendering import (
     Reminder,
     Reply,
 )
-from gateway.services import plans
+from gateway.services import choosing, plans
 from gateway.services.context import Context
 from gateway.services.directory import Biller
 from gateway.services.invoices import View
@@ -234,6 +234,7 @@ def pay_page(
         path=ctx.pay_path(invoice.id, invoice.link_version),
         revision=revision(ctx, biller, view),
         methods=methods if invoice.payable else [],
+        choices=choosing.offered(ctx, biller.id, invoice.currency) if invoice.payable else {},
         payer_name=view.payer.name,
         issued_on=invoice.issued_on,
         description=details.get("description") or "",

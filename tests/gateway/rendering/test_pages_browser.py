@@ -12,6 +12,7 @@ from aiohttp.test_utils import TestServer
 from playwright.async_api import Browser, Page
 
 from gateway.domain.invoices import IconState
+from gateway.ports.provider import Choice
 from gateway.ports.values import MAX_MINOR, Money
 from gateway.rendering import KINDS, EnterCode, HandOver, PageContext, PayPage, Renderer
 from gateway.rendering.elements import qr_svg
@@ -49,6 +50,7 @@ class Site:
                 web.get(f"{PATH}/live", self.live),
                 web.get(f"{PATH}/qr.svg", self.qr),
                 web.post(f"{PATH}/attempts", self.attempts),
+                web.post(f"{PATH}/return", self.attempts),
                 web.get("/{path:.*}", self.page),
             ]
         )
@@ -95,7 +97,9 @@ class Site:
         return web.Response(text="<!doctype html><title>The bank</title>", content_type="text/html")
 
 
-PAGE_OF = {name: type(sample_page(name)) for name in ("invoice", "hand_over", "unknown", "unsubscribe", "code")}
+PAGE_OF = {
+    name: type(sample_page(name)) for name in ("invoice", "hand_over", "returning", "unknown", "unsubscribe", "code")
+}
 
 
 @pytest.fixture
@@ -127,6 +131,13 @@ async def opened(browser: Browser, url: str, *, width: int = 390, scheme: str = 
     return page
 
 
+BANKS = [
+    Choice(name.lower().replace(" ", "-"), name)
+    for name in (
+        "Banca Transilvania", "BCR", "BRD – Groupe Société Générale", "CEC Bank", "Raiffeisen Bank", "ING Bank", "UniCredit Bank",
+        "Alpha Bank", "OTP Bank", "Exim Banca Românească", "Garanti BBVA", "Libra Internet Bank", "First Bank", "Intesa Sanpaolo",
+    )
+]  # fmt: skip
 SHOWN = {
     **{state.value: invoice(state, overdue=state is IconState.OVERDUE) for state in IconState},
     "returned": invoice(IconState.PROCESSING, returned=True),
@@ -141,7 +152,9 @@ SHOWN = {
         description="O-descriere-fără-niciun-spațiu-care-nu-se-poate-rupe-nicăieri-altundeva",
         brand=replace(BRAND, name="Întreprinderea Națională de Apă și Canalizare"),
     ),
+    "banks": invoice(choices={"bank": BANKS}, notice="choose"),
     "hand over": sample_page("hand_over"),
+    "returning": sample_page("returning"),
     "unknown": sample_page("unknown"),
     "unsubscribe": sample_page("unsubscribe"),
     "code": sample_page("code"),
@@ -293,3 +306,32 @@ async def test_the_language_is_a_link(browser: Browser, site: Site) -> None:
 
     await page.get_by_role("heading", name="Choose how to pay").wait_for()
     assert await page.evaluate("document.documentElement.lang") == "en"
+
+
+async def test_a_bank_is_picked_by_the_keyboard_alone(browser: Browser, site: Site) -> None:
+    """Tab, Enter, Tab, Enter: without a script, as a screen reader would go."""
+    site.context = invoice(methods=("bank", "card"), choices={"bank": BANKS})
+    page = await opened(browser, site.url(), script=False)
+    assert not await page.get_by_role("button", name="CEC Bank").is_visible()
+    await page.locator("details.choose summary").focus()
+    await page.keyboard.press("Enter")
+    assert await page.get_by_role("list", name="Alege banca ta").get_by_role("button").count() == len(BANKS)
+    for _ in range(4):
+        await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/pay")
+
+    assert site.posted == [{"lang": "ro", "amount": "1234.50", "currency": "RON", "method": "bank:cec-bank"}]
+
+
+@pytest.mark.parametrize("script", [True, False])
+async def test_a_payer_who_is_back_is_taken_on(browser: Browser, site: Site, script: bool) -> None:
+    """By itself, or by the button; what they bring goes in a POST, and is in no address afterwards."""
+    site.context = sample_page("returning")
+    page = await opened(browser, site.url(f"{PATH}/return?state=s&code=c"), script=script)
+    if not script:
+        await page.get_by_role("button").click()
+    await page.wait_for_url("**/pay")
+
+    assert site.posted == [{"state": "0000001aBcDeFgHiJk", "code": "SplxlOBeZQQ"}]
+    assert "code" not in page.url

@@ -151,6 +151,8 @@ def confirmation(external_id: str, reference: str, *, path: str) -> bytes:
         "amount": 12345,
         "received": 12345,
         "reversed": 0,
+        "refunded": 0,
+        "fee": 120,
         "currency": "RON",
         "reference": reference,
         "method": "bank",

@@ -18,6 +18,7 @@ from gateway.cli import (
     invoices,
     keys,
     mail,
+    providers,
     pushes,
     reconcile,
     reminders,
@@ -91,6 +92,7 @@ def application() -> typer.Typer:
     app.add_typer(reconcile.group(), name="reconcile", rich_help_panel=look_after)
     app.add_typer(tasks.group(), name="tasks", rich_help_panel=look_after)
     app.add_typer(pushes.group(), name="push", rich_help_panel=look_after)
+    app.add_typer(providers.group(), name="provider", rich_help_panel="Extend")
     return app
 
 

@@ -32,7 +32,8 @@ class PaymentRequest:
 
     `reference` is unique to the try within the account; the payer may see it on a bank statement. `creditor_reference` is the
     invoice's (ISO 11649), the same for all its tries. `choice` is the code of one of `Chooses.choices`. `payer_address` (IP) and
-    `payer_agent` are of the browser that pressed the button; None when no payer is there, as in a later look-up.
+    `payer_agent` are of the browser that pressed the button; None when no payer is there, as in a later look-up. `asked_at` is when
+    the try began, the same in a later look-up, for vendors that count from it; None: not known.
 
     The payer comes back to `return_url`, or to `callback_url`, the same for every payment, where a vendor wants to know its return
     address beforehand. `state` is what must come back with an authorisation code, so that the core knows the try by it.
@@ -54,6 +55,7 @@ class PaymentRequest:
     payer_agent: str | None = None
     callback_url: str = ""
     state: str = ""
+    asked_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

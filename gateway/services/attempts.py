@@ -157,6 +157,7 @@ def request_of(ctx: Context, invoice: Invoice, attempt: Attempt, account: Provid
         choice=attempt.choice,
         callback_url=f"{ctx.public_url}/return",
         state=ctx.returns.issue(attempt.id),
+        asked_at=attempt.created_at,
     )
 
 

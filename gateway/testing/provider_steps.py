@@ -17,7 +17,7 @@ from gateway.ports.provider import PaymentRequest, PaymentSession, PaymentStatus
 from gateway.ports.values import Money, WebhookRequest
 from gateway.testing.provider_bench import Fault, Happening, Key, ProviderBench
 
-AMOUNTS = (Money(12_345, "RON"), Money(12_345, "EUR"), Money(500, "JPY"), Money(1_255, "KWD"))
+AMOUNTS = (Money(12_345, "RON"), Money(12_345, "EUR"), Money(500, "JPY"), Money(1_250, "KWD"))
 PERSONAL = ("ana.popescu@example.ro", "Ana Popescu", "192.0.2.44")
 
 

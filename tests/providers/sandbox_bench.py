@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -16,11 +16,12 @@ from gateway.demo.bank.faults import RETRY_AFTER_S
 from gateway.demo.bank.ledger import News
 from gateway.demo.bank.wire import signature, webhook_body
 from gateway.outbound import OutboundClient
+from gateway.ports.http import HttpResponse
 from gateway.ports.provider import ProviderPlugin
 from gateway.ports.values import Money, Secret, WebhookRequest
 from gateway.testing.clock import FakeClock
 from gateway.testing.provider_bench import Fault, Happening, Key, ProviderBench, Wire
-from providers.sandbox import PROVIDER
+from providers.sandbox import PROVIDER, SandboxProvider, Settings
 
 API_KEY, PRESENT, OLD = Secret("key_demo_4f1d"), Secret("whsec_present_8c2e"), Secret("whsec_old_77a0")
 STRANGER = Secret("whsec_stranger")
@@ -115,3 +116,27 @@ async def open_bench(plugin: ProviderPlugin[Any] = PROVIDER) -> AsyncIterator[Sa
 
 def bench_of(plugin: ProviderPlugin[Any]) -> Callable[[], Any]:
     return lambda: open_bench(plugin)
+
+
+class Answers:
+    """An HttpClient with one answer for every call."""
+
+    def __init__(self, status: int, body: bytes) -> None:
+        self._answer = HttpResponse(status, {}, body)
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        submits: bool,
+        timeout_s: float = 15.0,
+    ) -> HttpResponse:
+        return self._answer
+
+
+def answered(body: object, status: int = 200) -> SandboxProvider:
+    raw = body if isinstance(body, bytes) else orjson.dumps(body)
+    return SandboxProvider(Settings("http://127.0.0.1:9/", Secret("key"), Secret("whsec")), Answers(status, raw))

@@ -14,18 +14,17 @@ from gateway.testing.provider.poll import PollCases
 from gateway.testing.provider.privacy import PrivacyCases
 from gateway.testing.provider.refund import RefundCases
 from gateway.testing.provider.webhook import WebhookCases
-from gateway.testing.provider.webhook_order import WebhookOrderCases
+from gateway.testing.provider.webhook_again import WebhookAgainCases
 
 __all__ = ["PROMISES", "ProviderContract"]
 
 
-class ProviderContract(CreateCases, WebhookCases, WebhookOrderCases, PollCases, LifeCases, RefundCases, PrivacyCases):
+class ProviderContract(CreateCases, WebhookCases, WebhookAgainCases, PollCases, LifeCases, RefundCases, PrivacyCases):
     """Each case is a promise in its name. A case that the plugin's declarations or the vendor exclude is skipped, visibly."""
 
 
 PROMISES: Mapping[str, tuple[str, ...]] = {
-    "what is declared is there": (
-        "test_declared_abilities_are_there",
+    "a choice, and coming back": (
         "test_choices_are_told_apart",
         "test_coming_back_proves_nothing",
     ),

@@ -22,23 +22,9 @@ from gateway.testing.provider_steps import (
 
 PATIENCE_S = 0.3
 CODE = r"[\w.:-]{1,64}"
-_ABILITIES = {
-    "cancels": ("cancel_payment",),
-    "finds_payments": ("find_payment",),
-    "refunds": ("refund_payment", "fetch_refund"),
-    "lists_payments": ("list_payments",),
-    "completes": ("complete_payment", "fetch_completed"),
-    "chooses": ("choices",),
-}
 
 
 class CreateCases:
-    async def test_declared_abilities_are_there(self, bench: ProviderBench) -> None:
-        for declared, calls in _ABILITIES.items():
-            if getattr(bench.plugin, declared):
-                for call in calls:
-                    assert callable(getattr(bench.provider(), call, None)), f"{declared} needs {call}"
-
     async def test_create_opens_a_payment_for_each_method(self, bench: ProviderBench) -> None:
         for number, method in enumerate(bench.plugin.methods):
             asked = a_request(bench, method=method.name, idempotency_key=f"key-{number}", reference=f"REF{number}")

@@ -120,7 +120,8 @@ class RefundStatus(StrEnum):
 class RefundRequest:
     """Money to give back of one payment. `idempotency_key` is the same on every try; `reference` is unique to the refund.
 
-    `paid` is all that the payment received, `reason` a code: duplicate, overpaid, void, requested, fraud.
+    `paid` is all that the payment received, `reason` a code: duplicate, overpaid, void, requested, fraud. `refunded` is what was given
+    back of it before this refund, the same on every try: a vendor that takes no key tells by its own sum whether this one is among it.
     """
 
     idempotency_key: str
@@ -129,6 +130,7 @@ class RefundRequest:
     paid: Money
     reference: str
     reason: str
+    refunded: Money | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +208,12 @@ class Completes(Protocol):
         ...
 
 
+class Takes(Protocol):
+    def takes(self, currency: str) -> bool:
+        """Whether this account can be paid in the currency, where that hangs on its settings and not on the vendor alone."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """One of several ways through one method, as the payer knows it: their bank. `name` is a proper name, never translated."""
@@ -236,6 +244,8 @@ class ProviderPlugin(Generic[S]):
     be asked and nobody calls; a bank statement or the biller's word confirms. `hosted`: the vendor's page is a plain redirect
     that works in any browser, in-app ones too; a wallet is not. `void_unanswered`: a payment whose creation had no answer can
     never be paid, for what the payer needs to authorise it was in that answer alone; such a try is over, and a new one is safe.
+    `acknowledge` is the answer to a webhook that was taken; `refuse`, where the vendor reads one, to a webhook that should come
+    again and to one that should not, in the same media type.
     """
 
     name: str
@@ -250,8 +260,10 @@ class ProviderPlugin(Generic[S]):
     lists_payments: bool = False
     completes: bool = False
     chooses: bool = False
+    takes: bool = False
     silent: bool = False
     hosted: bool = True
     void_unanswered: bool = False
     limits: Limits = field(default_factory=Limits)
     acknowledge: tuple[bytes, str] = (b"", "text/plain")
+    refuse: tuple[bytes, bytes] | None = None

@@ -29,6 +29,7 @@ from gateway.rendering.values import (
     Reminder,
     Reply,
     Returning,
+    TransferPage,
     UnknownLink,
     Unsubscribe,
 )
@@ -204,6 +205,18 @@ def sample_page(name: str, state: IconState = IconState.OPEN) -> PageContext:
         ),
         "returning": Returning(
             BRAND, "FF-2026-001234", amount, path, {"state": "0000001aBcDeFgHiJk", "code": "SplxlOBeZQQ"}
+        ),
+        "transfer": TransferPage(
+            BRAND,
+            "FF-2026-001234",
+            amount,
+            path,
+            "7.open",
+            name="Acme Energie SRL",
+            iban="RO49 AAAA 1B31 0075 9384 0000",
+            reference="RF18 5390 0754 7034",
+            bank="Banca Exemplu",
+            bic="AAAAROBU",
         ),
         "unknown": UnknownLink(path),
         "card": Card(BRAND, _HOST + path, None),

@@ -13,7 +13,7 @@ from gateway.domain import references
 from gateway.domain.events import EventType, NewEvent
 from gateway.domain.ids import ATTEMPT, show
 from gateway.domain.invoices import Invoice
-from gateway.domain.payments import Attempt, AttemptStatus
+from gateway.domain.payments import SILENT_FOR, Attempt, AttemptStatus
 from gateway.ports.errors import OutcomeUnknown, Rejected, RetryLater
 from gateway.ports.provider import PaymentRequest, PaymentSession
 from gateway.services import choosing
@@ -34,7 +34,7 @@ def methods(ctx: Context, biller_id: int, currency: str, choice: str | None = No
     """
     offered: dict[str, ProviderAccount] = {}
     for account in ctx.directory.providers_of(biller_id):
-        if account.plugin.currencies is None or currency in account.plugin.currencies:
+        if account.takes(currency):
             for method in account.methods:
                 if choosing.serves(account, method, currency, choice):
                     offered.setdefault(method, account)
@@ -110,7 +110,8 @@ def _reserve(
         fresh = attempt.status is AttemptStatus.PENDING and attempt.closing_at is None and attempt.expires_at > now
         if same and fresh and attempt.redirect_url is not None:
             return attempt
-    expires_at = now + timedelta(minutes=biller.settings.payments.attempt_minutes)
+    minutes = timedelta(minutes=biller.settings.payments.attempt_minutes)
+    expires_at = now + (SILENT_FOR if account.plugin.silent else minutes)
     attempt_id = payments.reserve(conn, new_row(invoice, account.id, expires_at, now) | dict(asked))
     reference = f"{invoice.number[:40]}-{attempt_id}"
     payments.name_attempt(conn, attempt_id, reference)

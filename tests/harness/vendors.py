@@ -26,6 +26,7 @@ from gateway.ports.provider import (
     ProviderPlugin,
 )
 from gateway.ports.values import Money, WebhookRequest
+from gateway.registry import Registry
 from tests.harness.vendor_channels import FAST, PROOF, Settings, SimChannel
 
 
@@ -208,7 +209,7 @@ def _session(payment: Payment) -> PaymentSession:
 
 
 class Vendors:
-    """A registry of simulated adapters: the provider `sim`, and the channels by their names."""
+    """A registry of simulated adapters: the provider `sim`, beside the real ones, and the channels by their names."""
 
     def __init__(
         self,
@@ -236,9 +237,7 @@ class Vendors:
         return self._plugins[name]
 
     def provider(self, name: str) -> ProviderPlugin[Any]:
-        if name != "sim":
-            raise LookupError(f"no provider adapter {name!r}")
-        return self._provider
+        return self._provider if name == "sim" else Registry().provider(name)
 
     @property
     def tables(self) -> dict[str, Any]:

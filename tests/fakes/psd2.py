@@ -10,7 +10,6 @@ import asyncio
 import base64
 import hashlib
 import itertools
-import json
 import re
 import secrets
 import ssl
@@ -21,40 +20,20 @@ from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from typing import Any, Self
 from urllib.parse import parse_qs, urlencode, urlsplit
-from xml.etree import ElementTree
 
 from aiohttp import web
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import padding
-from cryptography.hazmat.primitives.hashes import SHA256
 
 from gateway.testing.clock import FakeClock
 from providers.psd2.banks import Bank
+from tests.fakes.psd2_checks import Refused, answer, currency_of, order_of_json, order_of_xml, refusal, verify
 
-RETRY_AFTER_S = 9
-_AMOUNT = re.compile(r"-?[0-9]{1,14}(\.[0-9]{1,3})?")
-_SEPA = re.compile(r"[a-zA-Z0-9/\-?:().,'+ ]+")
-_IBAN = re.compile(r"[A-Z]{2}[0-9]{2}[a-zA-Z0-9]{1,30}")
-_FIELDS = {
-    "endToEndIdentification", "instructedAmount", "debtorAccount", "creditorAccount", "creditorName", "creditorAgent",
-    "remittanceInformationUnstructured",
-}  # fmt: skip
 ANSWERS = {
     "rate_limited": (429, "ACCESS_EXCEEDED"),
     "unavailable": (503, "SERVICE_UNAVAILABLE"),
     "server_error": (500, "INTERNAL_SERVER_ERROR"),
     "refused": (403, "PRODUCT_INVALID"),
 }
-
-
-class Refused(Exception):
-    """What the bank will not have: an HTTP status and a code of its tppMessages."""
-
-    def __init__(self, status: int, code: str, text: str = "") -> None:
-        super().__init__(f"{status} {code} {text}")
-        self.status, self.code, self.text = status, code, text
 
 
 @dataclass
@@ -164,7 +143,7 @@ class XS2A:
                 response: web.StreamResponse = await handler(request, body)
             except Refused as error:
                 self.refused.append(error)
-                return _refusal(error, request)
+                return refusal(error, request)
             if fault == "hangs":
                 await self._closing.wait()
             if fault in ("hangs", "cut_made"):
@@ -229,14 +208,14 @@ class XS2A:
             raise Refused(400, "FORMAT_ERROR", "TPP-Redirect-URI")
         if headers.get("TPP-Redirect-Preferred") != "true" or headers.get("Content-Type") != self.bank.content_type:
             raise Refused(400, "FORMAT_ERROR", "Content-Type, TPP-Redirect-Preferred")
-        order = _from_xml(body) if self.bank.xml else _json(body)
-        currency = _checked(order, debtor=self.bank.debtor)
+        order = order_of_xml(body) if self.bank.xml else order_of_json(body)
+        currency = currency_of(order, debtor=self.bank.debtor)
         if product != self.bank.product(currency):
             raise Refused(404, "PRODUCT_UNKNOWN")
         payment = Payment(f"{next(self._numbers)}=/{secrets.token_urlsafe(9)}", product, order, dict(headers))
         self.payments[payment.id] = payment
-        answer = {"transactionStatus": "RCVD", "paymentId": payment.id, "_links": self._links(request, payment)}
-        return _answer(request, answer, 201, {"ASPSP-SCA-Approach": "REDIRECT", "Location": f"{self._self(payment)}"})
+        said = {"transactionStatus": "RCVD", "paymentId": payment.id, "_links": self._links(request, payment)}
+        return answer(request, said, 201, {"ASPSP-SCA-Approach": "REDIRECT", "Location": f"{self._self(payment)}"})
 
     def _self(self, payment: Payment) -> str:
         return f"{self.url}/{self.bank.version}/payments/{payment.product}/{payment.id.replace('/', '%2F')}"
@@ -267,22 +246,22 @@ class XS2A:
 
     async def _authorise(self, request: web.Request, body: bytes) -> web.StreamResponse:
         payment = self._payment(request)
-        if "PSU-IP-Address" not in request.headers or _json(body) != {}:
+        if "PSU-IP-Address" not in request.headers or order_of_json(body) != {}:
             raise Refused(400, "FORMAT_ERROR")
         links = self._sca_links(payment)
-        answer = {"scaStatus": "received", "authorisationId": next(iter(payment.sca)), "_links": links}
-        return _answer(request, answer, 201, {"ASPSP-SCA-Approach": "REDIRECT"})
+        said = {"scaStatus": "received", "authorisationId": next(iter(payment.sca)), "_links": links}
+        return answer(request, said, 201, {"ASPSP-SCA-Approach": "REDIRECT"})
 
     async def _status(self, request: web.Request, body: bytes) -> web.StreamResponse:
         payment = self._payment(request, seen=True)
-        return _answer(request, {"transactionStatus": payment.status})
+        return answer(request, {"transactionStatus": payment.status})
 
     async def _show(self, request: web.Request, body: bytes) -> web.StreamResponse:
         payment = self._payment(request, seen=True)
         if not self.details:
             raise Refused(405, "SERVICE_INVALID")
         amount = {"instructedAmount": payment.amount or payment.order["instructedAmount"]}
-        return _answer(request, payment.order | amount | {"transactionStatus": payment.status})
+        return answer(request, payment.order | amount | {"transactionStatus": payment.status})
 
     async def _cancel(self, request: web.Request, body: bytes) -> web.StreamResponse:
         payment = self._payment(request)
@@ -291,28 +270,28 @@ class XS2A:
         if self.cancels == 204:
             payment.status = "CANC"
             return web.Response(status=204, headers={"X-Request-ID": request.headers["X-Request-ID"]})
-        return _answer(
+        return answer(
             request, {"transactionStatus": payment.status, "_links": {"startAuthorisation": {"href": "/x"}}}, 202
         )
 
     async def _authorisations(self, request: web.Request, body: bytes) -> web.StreamResponse:
-        return _answer(request, {"authorisationIds": list(self._payment(request).sca)})
+        return answer(request, {"authorisationIds": list(self._payment(request).sca)})
 
     async def _sca(self, request: web.Request, body: bytes) -> web.StreamResponse:
         found = self._payment(request).sca.get(request.match_info["id"])
         if found is None:
             raise Refused(404, "RESOURCE_UNKNOWN")
-        return _answer(request, {"scaStatus": found})
+        return answer(request, {"scaStatus": found})
 
     async def _confirm(self, request: web.Request, body: bytes) -> web.StreamResponse:
         payment, id_ = self._payment(request), request.match_info["id"]
         if payment.sca.get(id_) != "unconfirmed":
             raise Refused(409, "STATUS_INVALID")
-        if _json(body) != {"confirmationCode": payment.code}:
+        if order_of_json(body) != {"confirmationCode": payment.code}:
             payment.sca[id_], payment.status = "failed", "RJCT"
             raise Refused(400, "SCA_INVALID")
         payment.sca[id_], payment.status = "finalised", "ACSC"
-        return _answer(request, {"scaStatus": "finalised"})
+        return answer(request, {"scaStatus": "finalised"})
 
     async def _metadata(self, request: web.Request) -> web.StreamResponse:
         found = {"authorization_endpoint": f"{self.url}/authorise?lang=ro", "token_endpoint": f"{self.url}/v1/token"}
@@ -363,106 +342,3 @@ class XS2A:
         if seen and self.how == "oauth" and not shown:
             raise Refused(401, "TOKEN_INVALID")
         return payment
-
-
-def verify(method: str, target: str, headers: dict[str, str], certificate: x509.Certificate, bank: Bank) -> None:
-    """Checks a `Signature` header by the certificate. Raises Refused."""
-    assert bank.signing is not None
-    given = {name.lower(): value for name, value in headers.items()}
-    if "signature" not in given:
-        raise Refused(401, "SIGNATURE_MISSING")
-    parts = dict(re.findall(r'(\w+)="([^"]*)"', given["signature"]))
-    serial = re.fullmatch(r"SN=([0-9a-fA-F]+),CA=(.+)", parts.get("keyId", ""))
-    issuer = certificate.issuer.rfc4514_string()
-    if serial is None or int(serial[1], 16) != certificate.serial_number or serial[2].replace("%20", " ") != issuer:
-        raise Refused(401, "SIGNATURE_INVALID", "keyId")
-    if bank.signing.space not in serial[2] and " " in issuer:
-        raise Refused(401, "SIGNATURE_INVALID", "keyId's spaces")
-    if parts.get("algorithm") != bank.signing.algorithm:
-        raise Refused(401, "SIGNATURE_INVALID", "algorithm")
-    names = parts.get("headers", "").split()
-    must = [name for name in bank.signing.headers if name in given or name == "(request-target)"]
-    if names != must or not {"digest", "x-request-id"} <= set(names):
-        raise Refused(401, "SIGNATURE_INVALID", "headers")
-    given["(request-target)"] = f"{method.lower()} {target}"
-    text = "\n".join(f"{name}: {given[name]}" for name in names)
-    try:
-        certificate.public_key().verify(  # type: ignore[union-attr,call-arg]
-            base64.b64decode(parts["signature"], validate=True), text.encode(), padding.PKCS1v15(), SHA256()
-        )
-    except (InvalidSignature, ValueError, KeyError):
-        raise Refused(401, "SIGNATURE_INVALID") from None
-
-
-def pem(certificate: x509.Certificate) -> str:
-    return certificate.public_bytes(serialization.Encoding.PEM).decode()
-
-
-def _checked(order: dict[str, Any], *, debtor: bool) -> str:
-    """The order's currency, after all that the interface says of an order. Raises Refused."""
-    amount = order.get("instructedAmount")
-    wrong = sorted(order.keys() - _FIELDS)
-    if not isinstance(amount, dict) or not _AMOUNT.fullmatch(str(amount.get("amount"))):
-        wrong.append("instructedAmount")
-    for name in ("creditorAccount", *(("debtorAccount",) if debtor or "debtorAccount" in order else ())):
-        account = order.get(name)
-        if not isinstance(account, dict) or not _IBAN.fullmatch(str(account.get("iban"))):
-            wrong.append(name)
-    for name, longest in (
-        ("creditorName", 70),
-        ("endToEndIdentification", 35),
-        ("remittanceInformationUnstructured", 140),
-    ):
-        text = order.get(name)
-        if not isinstance(text, str) or not _SEPA.fullmatch(text) or len(text) > longest:
-            wrong.append(name)
-    if wrong or not isinstance(amount, dict):
-        raise Refused(400, "FORMAT_ERROR", ", ".join(wrong))
-    return str(amount["currency"])
-
-
-def _from_xml(body: bytes) -> dict[str, Any]:
-    """The same of a pain.001.001.03."""
-    space = "{urn:iso:std:iso:20022:tech:xsd:pain.001.001.03}"
-    try:
-        root = ElementTree.fromstring(body)
-    except ElementTree.ParseError:
-        raise Refused(400, "FORMAT_ERROR", "not XML") from None
-
-    def text(path: str) -> str:
-        return (root.findtext("." + "".join(f"//{space}{step}" for step in path.split("/"))) or "").strip()
-
-    amount = root.find(f".//{space}InstdAmt")
-    if root.tag != f"{space}Document" or amount is None or text("GrpHdr/CtrlSum") != amount.text:
-        raise Refused(400, "FORMAT_ERROR", "pain.001")
-    return {
-        "instructedAmount": {"amount": amount.text, "currency": amount.get("Ccy")},
-        "debtorAccount": {"iban": text("DbtrAcct/IBAN")},
-        "creditorAccount": {"iban": text("CdtrAcct/IBAN")},
-        "creditorName": text("Cdtr/Nm"),
-        "endToEndIdentification": text("EndToEndId"),
-        "remittanceInformationUnstructured": text("Ustrd"),
-    }
-
-
-def _json(body: bytes) -> dict[str, Any]:
-    try:
-        raw = json.loads(body)
-    except ValueError:
-        raw = None
-    if not isinstance(raw, dict):
-        raise Refused(400, "FORMAT_ERROR", "not an object")
-    return raw
-
-
-def _answer(
-    request: web.Request, raw: object, status: int = 200, headers: dict[str, str] | None = None
-) -> web.Response:
-    sent = {"X-Request-ID": request.headers["X-Request-ID"], **(headers or {})}
-    return web.json_response(raw, status=status, headers=sent)
-
-
-def _refusal(error: Refused, request: web.Request) -> web.Response:
-    said = {"tppMessages": [{"category": "ERROR", "code": error.code, "text": error.text or "no"}]}
-    headers = {"Retry-After": str(RETRY_AFTER_S)} if error.status == 429 else {}
-    return web.json_response(said, status=error.status, headers=headers)

@@ -26,7 +26,8 @@ from gateway.testing.provider_bench import Fault, Happening, Key, ProviderBench,
 from providers.psd2 import PROVIDER, Psd2Provider, Settings
 from providers.psd2.banks import ANY, BANKS, Bank, Signing
 from providers.psd2.wire import Order
-from tests.fakes.psd2 import RETRY_AFTER_S, XS2A
+from tests.fakes.psd2 import XS2A
+from tests.fakes.psd2_checks import RETRY_AFTER_S
 
 IBANS = {
     "RON": "RO49 AAAA 1B31 0075 9384 0000",

@@ -14,5 +14,6 @@ PROVIDER = ProviderPlugin(
     cancels=True,
     completes=True,
     chooses=True,
+    takes=True,
     void_unanswered=True,
 )

@@ -29,7 +29,7 @@ _ABOUT = "about"
 
 
 class Psd2Provider:
-    """Fulfils Provider, Cancels, Completes and Chooses."""
+    """Fulfils Provider, Cancels, Completes, Chooses and Takes."""
 
     def __init__(self, settings: Settings, http: HttpClient, now: Callable[[], datetime] | None = None) -> None:
         self._settings = settings
@@ -44,6 +44,10 @@ class Psd2Provider:
             if currencies:
                 found.append(Choice(bank.code, bank.name, currencies))
         return found
+
+    def takes(self, currency: str) -> bool:
+        """Whether one of the banks takes a payment in it to an account of the biller's."""
+        return any(choice.currencies and currency in choice.currencies for choice in self.choices(""))
 
     async def create_payment(self, request: PaymentRequest) -> PaymentSession:
         """Opens a payment at the bank of `request.choice`; where only one is on offer it need not be said."""

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from gateway.ports.http import ClientCertificate
 from gateway.ports.values import Secret, decimals
 from providers.psd2.banks import BANKS
-from providers.psd2.signing import Seal
+from providers.psd2.signing import Seal, belong
 
 _LEAST_SECRET = 32
 
@@ -139,6 +139,8 @@ def _proof_faults(settings: Settings) -> Iterator[str]:
     for name in ("qseal", "qwac"):
         if bool(getattr(settings, f"{name}_certificate")) != bool(getattr(settings, f"{name}_key")):
             yield f"{name}_certificate, {name}_key: one without the other"
+    if settings.qwac_certificate and settings.qwac_key and not belong(settings.qwac_certificate, settings.qwac_key):
+        yield "qwac_certificate, qwac_key: not a certificate and its key without a password, in PEM"
     try:
         settings.seal()
     except (ValueError, TypeError):

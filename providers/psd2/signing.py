@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -58,6 +59,19 @@ class Seal:
             }
             added["Signature"] = ",".join(f'{name}="{value}"' for name, value in parts.items())
         return added
+
+
+def belong(certificate: Secret, key: Secret) -> bool:
+    """Whether a key of any kind, without a password, is that of the first certificate of a chain."""
+    try:
+        shown = x509.load_pem_x509_certificate(certificate.reveal().encode()).public_key()
+        ours = serialization.load_pem_private_key(
+            key.reveal().encode(), password=None, unsafe_skip_rsa_key_validation=True
+        )
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return False
+    how = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    return ours.public_key().public_bytes(*how) == shown.public_bytes(*how)
 
 
 def digest(body: bytes) -> str:

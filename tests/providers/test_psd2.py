@@ -322,6 +322,7 @@ def test_the_choices_are_the_banks_with_an_account_to_pay() -> None:
     assert [(each.code, each.name, each.currencies) for each in provider.choices("bank")] == [
         ("bt", "Banca Transilvania", frozenset({"RON"}))
     ]
+    assert [currency for currency in ("RON", "EUR", "XXX") if provider.takes(currency)] == ["RON"]
 
 
 async def test_a_bank_must_be_picked_where_there_are_several(bench: Psd2Bench) -> None:

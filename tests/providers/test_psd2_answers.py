@@ -2,15 +2,49 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import re
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gateway.ports.errors import OutcomeUnknown, Rejected, RetryLater
+from gateway.ports.http import HttpResponse
+from gateway.ports.values import Money
+from gateway.testing.clock import START
 from gateway.testing.provider_steps import a_request
+from providers.psd2.wire import Opened, Order, amount_of, answered_at, code_of, status_of
 from providers.psd2.words import LATER
 from tests.providers.psd2_answers import answered, id_of
 from tests.providers.psd2_bench import STRICT, Psd2Bench, known, open_bench
+
+NAMES = st.sampled_from(
+    [
+        "transactionStatus",
+        "paymentId",
+        "_links",
+        "scaRedirect",
+        "href",
+        "tppMessages",
+        "code",
+        "instructedAmount",
+        "amount",
+        "currency",
+    ]
+)
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text()
+    | st.sampled_from(["RON", "1.00", "ACSC", "p"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3) | NAMES, inner, max_size=5),
+    max_leaves=6,
+)
 
 
 @pytest.fixture
@@ -103,3 +137,22 @@ async def test_an_unreadable_status_is_asked_for_again(body: object) -> None:
 async def test_a_payment_that_is_not_shown(status: int, code: str, error: type[Exception]) -> None:
     with pytest.raises(error):
         await answered(status, {"tppMessages": [{"code": code}]}).fetch_payment(id_of())
+
+
+@settings(max_examples=60)
+@given(st.dictionaries(NAMES, ANYTHING, max_size=6) | ANYTHING)
+def test_no_answer_breaks_the_reading(raw: object) -> None:
+    """What a bank may send is read, or is no answer: a ValueError, and nothing else."""
+    answer = HttpResponse(200, {"date": "nonsense"}, json.dumps(raw).encode())
+    for read in (lambda: Opened.read(answer, "https://bank.example"), lambda: status_of(answer)):
+        with contextlib.suppress(ValueError):
+            read()
+    assert isinstance(amount_of(answer), Money | None)
+    assert re.fullmatch(r"[A-Z_0-9]{1,64}", code_of(answer))
+    assert answered_at(answer, START) == START
+
+
+@given(st.text() | st.from_regex(r"(strict|bt)/payments/[a-z-]{1,20}/[0-9]{1,17}[A-Z]{3}/.*"))
+def test_no_id_breaks_the_reading(external_id: str) -> None:
+    with contextlib.suppress(Rejected):
+        assert Order.read(external_id).external_id

@@ -25,7 +25,7 @@ from gateway.testing.provider_steps import a_request
 from providers.psd2 import PROVIDER, Settings
 from providers.psd2.banks import BANKS, SEPA, XML, Bank, Signing
 from providers.psd2.settings import iban_holds
-from providers.psd2.signing import Seal, certificate_header, digest, key_id
+from providers.psd2.signing import Seal, belong, certificate_header, digest, key_id
 from tests.fakes.psd2 import XS2A
 from tests.providers.psd2_bench import STRICT, Psd2Bench, known, open_bench, sealed, settings_for
 
@@ -105,6 +105,8 @@ def test_a_seal_is_a_certificate_and_its_own_key() -> None:
     certificate, _ = sealed()
     with pytest.raises(ValueError, match="not that of the certificate"):
         Seal(certificate, another_key())
+    assert belong(*sealed())
+    assert not belong(certificate, another_key())
 
 
 FAULTS: list[tuple[dict[str, Any], str]] = [
@@ -123,6 +125,10 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"fallback_address": "nowhere"}, "fallback_address: is not an IP address"),
     ({"qseal_key": None}, "qseal_certificate, qseal_key: one without the other"),
     ({"qwac_certificate": Secret("x")}, "qwac_certificate, qwac_key: one without the other"),
+    (
+        {"qwac_certificate": Secret("x"), "qwac_key": Secret("y")},
+        "qwac_certificate, qwac_key: not a certificate and its key",
+    ),
     ({"qseal_key": Secret("nonsense")}, "qseal_certificate, qseal_key: not a certificate and its RSA key"),
     ({"extra_headers": {"ing/PSU-ID": "x"}}, "extra_headers: 'ing/PSU-ID' is of no bank in banks"),
 ]

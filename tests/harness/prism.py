@@ -17,7 +17,7 @@ from tests.harness.vectors import ROOT
 async def mocked(description: Path, port: int) -> AsyncIterator[str]:
     """The address of a mock that answers as `description` says, and refuses what it does not allow. Skips the test without prism."""
     command = shutil.which("prism") or shutil.which("prism", path=str(ROOT / "node_modules" / ".bin"))
-    if command is None:
+    if command is None or shutil.which("node") is None:
         pytest.skip("prism is not installed")
     process = await asyncio.create_subprocess_exec(
         *(command, "mock", "-h", "127.0.0.1", "-p", str(port), str(description)),
@@ -26,9 +26,10 @@ async def mocked(description: Path, port: int) -> AsyncIterator[str]:
     )
     try:
         assert process.stdout is not None
-        while b"is listening" not in await process.stdout.readline():
-            assert process.returncode is None
+        while b"is listening" not in (line := await process.stdout.readline()):
+            assert line, "prism has ended"
         yield f"http://127.0.0.1:{port}"
     finally:
-        process.terminate()
+        if process.returncode is None:
+            process.terminate()
         await process.communicate()

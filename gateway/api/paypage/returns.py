@@ -21,9 +21,10 @@ class ReturnPages(Frame):
     """The handlers of returns that bring something; one that brings nothing is the pay page's."""
 
     async def returning(self, request: web.Request) -> web.Response | None:
-        """A page that posts what the payer brought; None where there is nothing to take anywhere, or it is not this invoice's."""
+        """A page that posts what the payer brought; None where that is nothing, or not this invoice's, or that they turned back."""
         answer, state = completing.answer_of(request.query), request.query.get("state", "")
-        found = await self._find(request) if answer and state and not previews(request) else None
+        brings = answer and "error" not in answer and state and not previews(request)
+        found = await self._find(request) if brings else None
         if found is None or not completing.awaited(self.ctx, found, state):
             return None
         biller, invoice = self._biller(found), found.invoice

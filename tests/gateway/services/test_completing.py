@@ -196,6 +196,8 @@ async def test_a_payer_who_turned_back_may_go_on(town: Town) -> None:
     state = town.bt.come_back(url)["state"]
     (payment,) = town.bt.payments.values()
     town.bt.authorise(payment.id, "RCVD", sca="started")
+    _, shown = await town.get(f"{page}/return?state={state}&error=access_denied")
+    assert "Te-ai întors" not in shown, "there is nothing to finish"
     status, _ = await town.post(f"{page}/return", {"state": state, "error": "access_denied"})
     await town.world.drain()
 

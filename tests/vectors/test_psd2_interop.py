@@ -1,13 +1,10 @@
 """Prism (npm), which answers as the Berlin Group's own description says, and refuses what it does not allow.
 
-`npm install @stoplight/prism-cli@5.14.2` in the project's folder; skipped, visibly, without. Not with `--errors`: one of the
-description's own examples breaks a rule of its own.
+Skipped, visibly, without it. Not with `--errors`: one of the description's own examples breaks a rule of its own.
 """
 
 from __future__ import annotations
 
-import asyncio
-import shutil
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +20,7 @@ from gateway.testing.clock import FakeClock
 from providers.psd2 import Psd2Provider
 from providers.psd2.banks import BANKS, Bank
 from providers.psd2.wire import Order
-from tests.harness.vectors import ROOT
+from tests.harness.prism import mocked
 from tests.providers.psd2_bench import DEBTOR, known, settings_for
 from tests.vectors.test_psd2_vectors import CASES, an_order
 
@@ -47,24 +44,9 @@ class Seen:
 
 @pytest.fixture
 async def prism(vectors: Path, free_port: Callable[[], int]) -> AsyncIterator[str]:
-    command = shutil.which("prism") or shutil.which("prism", path=str(ROOT / "node_modules" / ".bin"))
-    if command is None:
-        pytest.skip("prism is not installed")
-    port = free_port()
     (description,) = (vectors / "psd2").glob("psd2-api_v1.3.11*.yaml")
-    process = await asyncio.create_subprocess_exec(
-        *(command, "mock", "-h", "127.0.0.1", "-p", str(port), str(description)),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    try:
-        assert process.stdout is not None
-        while b"is listening" not in await process.stdout.readline():
-            assert process.returncode is None
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        await process.communicate()
+    async with mocked(description, free_port()) as url:
+        yield url
 
 
 def spoken(url: str, http: Any, bank: Bank = BANK) -> Psd2Provider:

@@ -19,14 +19,6 @@ def of_account(account: ProviderAccount, method: str, currency: str) -> list[Cho
     return [choice for choice in choices if choice.currencies is None or currency in choice.currencies]
 
 
-def serves(account: ProviderAccount, method: str, currency: str, choice: str | None) -> bool:
-    """Whether an account can open a payment of what was picked. One that asks nothing serves any; None: nothing is picked yet."""
-    if not account.plugin.chooses:
-        return True
-    choices = of_account(account, method, currency)
-    return any(choice in (None, each.code) for each in choices)
-
-
 def offered(ctx: Context, biller_id: int, currency: str) -> Mapping[str, Sequence[Choice]]:
     """By method, what the biller's accounts let a payer pick of; each once, in the files' order."""
     found: dict[str, dict[str, Choice]] = {}

@@ -213,9 +213,16 @@ def icon(ctx: Context, biller: Biller, view: View) -> IconState:
 
 
 def pay_page(
-    ctx: Context, biller: Biller, view: View, *, methods: list[str], notice: str = "", returned: bool = False
+    ctx: Context,
+    biller: Biller,
+    view: View,
+    *,
+    methods: list[str],
+    troubled: Sequence[str] = (),
+    notice: str = "",
+    returned: bool = False,
 ) -> PayPage:
-    """The pay page as things stand now. `notice` is what the payer's last step met."""
+    """The pay page as things stand now. `notice` is what the payer's last step met; `troubled` of the methods may not answer."""
     invoice = view.invoice
     details = invoice.details
     now = ctx.clock.now()
@@ -235,6 +242,7 @@ def pay_page(
         revision=revision(ctx, biller, view),
         methods=methods if invoice.payable else [],
         choices=choosing.offered(ctx, biller.id, invoice.currency) if invoice.payable else {},
+        troubled=troubled,
         payer_name=view.payer.name,
         issued_on=invoice.issued_on,
         description=details.get("description") or "",

@@ -76,11 +76,11 @@ class SimBank:
         self.on_call: Callable[[str], Awaitable[object]] | None = None
         self._numbers: Iterator[int] = itertools.count(1)
 
-    def plugin(self, **abilities: bool) -> ProviderPlugin[Settings]:
+    def plugin(self, name: str = "sim", **abilities: bool) -> ProviderPlugin[Settings]:
         able = {"idempotent": True, "cancels": True, "finds_payments": True} | abilities
-        methods = (Method("bank"), Method("card"))
+        methods = (Method("bank"), Method("card"), Method("wallet", hosted=False))[: 2 if name == "sim" else 3]
         return ProviderPlugin(
-            "sim", Settings, lambda settings, http: _Provider(self, settings), methods, None, **able, limits=FAST
+            name, Settings, lambda settings, http: _Provider(self, settings), methods, None, **able, limits=FAST
         )
 
     async def called(self, verb: str) -> None:
@@ -209,7 +209,7 @@ def _session(payment: Payment) -> PaymentSession:
 
 
 class Vendors:
-    """A registry of simulated adapters: the provider `sim`, beside the real ones, and the channels by their names."""
+    """A registry of simulated adapters: the provider `sim`, more of `banks` (with a wallet too), the real ones, and the channels."""
 
     def __init__(
         self,
@@ -217,9 +217,11 @@ class Vendors:
         *,
         bank: Mapping[str, bool] | None = None,
         channels: Mapping[str, Any] | None = None,
+        banks: Sequence[str] = (),
     ) -> None:
         self.bank = SimBank(now)
-        self._provider = self.bank.plugin(**(bank or {}))
+        self.banks = {"sim": self.bank} | {name: SimBank(now) for name in banks}
+        self._providers = {name: one.plugin(name, **(bank or {})) for name, one in self.banks.items()}
         self.channels: dict[str, SimChannel] = {}
         self._plugins: dict[str, ChannelPlugin[Any]] = {}
         wanted = channels or {
@@ -237,10 +239,10 @@ class Vendors:
         return self._plugins[name]
 
     def provider(self, name: str) -> ProviderPlugin[Any]:
-        return self._provider if name == "sim" else Registry().provider(name)
+        return self._providers.get(name) or Registry().provider(name)
 
     @property
     def tables(self) -> dict[str, Any]:
         """The accounts as a biller's file has them."""
         secret = {"secret": {"env": "PROOF"}}
-        return {"channels": dict.fromkeys(self.channels, secret), "providers": {"sim": secret}}
+        return {"channels": dict.fromkeys(self.channels, secret), "providers": dict.fromkeys(self.banks, secret)}

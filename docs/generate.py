@@ -119,7 +119,8 @@ def provider_table() -> str:
         known = sorted(one.currencies or ())
         any_of = "as its settings say" if one.takes or one.chooses else "any"
         told = "signed webhooks" if one.signs else "polls; a notice is only a hint"
-        lost = "looked up" if one.finds_payments else "the same again" if one.idempotent else "over: nobody can pay it"
+        lost = "looked up" if one.finds_payments else "the same again" if one.idempotent else "its time runs out"
+        lost = "over: nobody can pay it" if one.void_unanswered else lost
         cells = [f"[`{name}`]({name}.md)", ", ".join(method.name for method in one.methods)]
         cells += [", ".join(known) or any_of if len(known) < 5 else f"{len(known)}"]
         cells += ["a statement, or the biller" if one.silent else told]
@@ -227,7 +228,12 @@ def _rows(rows: list[tuple[str, ...]], *, typed: bool = True) -> str:
 def _hint(settings: type, name: str) -> str:
     hint = typing.get_type_hints(settings)[name]
     text = hint.__name__ if isinstance(hint, type) else str(hint)
-    text = text.replace("typing.", "").replace(f"{Secret.__module__}.", "").replace(" | None", ", optional")
+    text = (
+        text.replace("typing.", "")
+        .replace("collections.abc.", "")
+        .replace(f"{Secret.__module__}.", "")
+        .replace(" | None", ", optional")
+    )
     return text.replace("|", "or")
 
 

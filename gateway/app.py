@@ -82,6 +82,7 @@ async def open_context(
             unsubscribes=TokenSigner([derive(key, "tokens") for key in ring], "unsubscribe"),
             starts=TokenSigner([derive(key, "tokens") for key in ring], "start"),
             checkouts=TokenSigner([derive(key, "tokens") for key in ring], "checkout"),
+            returns=TokenSigner([derive(key, "tokens") for key in ring], "return"),
             pay_codes=PayCodes([derive(key, "pay codes") for key in ring]),
             renderer=renderer or make_renderer(config),
             directory=directory,

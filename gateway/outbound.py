@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 import socket
 import ssl
+import tempfile
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Self
 
 import aiohttp
@@ -21,7 +23,7 @@ from yarl import URL
 from gateway.clock import Clock
 from gateway.guard import INVALID_URL, AddressPolicy, ForbiddenAddress, Zone
 from gateway.ports.errors import OutcomeUnknown, Rejected, RetryLater
-from gateway.ports.http import HttpResponse
+from gateway.ports.http import ClientCertificate, HttpResponse
 
 MAX_ANSWER = 4 * 1024 * 1024
 MAX_PUSH_ANSWER = 4 * 1024  # of a receiver's answer no more is kept
@@ -51,6 +53,8 @@ class OutboundClient:
     def __init__(self, clock: Clock, *, user_agent: str = _USER_AGENT, tls: ssl.SSLContext | None = None) -> None:
         """`tls` replaces the system's trust store."""
         self._clock = clock
+        self._tls = tls
+        self._identified: dict[ClientCertificate, ssl.SSLContext] = {}
         self._session = _session(aiohttp.TCPConnector(limit=_POOL, ssl=tls or True), user_agent)
 
     async def request(
@@ -62,14 +66,17 @@ class OutboundClient:
         body: bytes | None = None,
         submits: bool,
         timeout_s: float = 15.0,
+        identity: ClientCertificate | None = None,
     ) -> HttpResponse:
         """As the port says. Also raises Rejected on a malformed request (`invalid_url`, `invalid_request`).
 
         An answer over 4 MiB is `answer_too_large` to a read, and an unknown outcome to a call that submits.
         """
-        target = _url(url)
+        target, tls = _url(url), self._showing(identity) if identity else None
         try:
-            answer = await _exchange(self._session, method, target, headers, body, timeout_s, MAX_ANSWER, cut=False)
+            answer = await _exchange(
+                self._session, method, target, headers, body, timeout_s, MAX_ANSWER, cut=False, tls=tls
+            )
         except _Failed as failure:
             if failure.left and submits:
                 raise OutcomeUnknown(str(failure)) from None
@@ -83,6 +90,12 @@ class OutboundClient:
             why = f"{target.host} answered {answer.status}"
             raise RetryLater(why, after_s=retry_after_s(answer, self._clock.now()))
         return answer
+
+    def _showing(self, identity: ClientCertificate) -> ssl.SSLContext:
+        """A context of this identity, made once: connections are shared only between calls with the same context."""
+        if identity not in self._identified:
+            self._identified[identity] = _identified(identity, self._tls)
+        return self._identified[identity]
 
     async def aclose(self) -> None:
         await self._session.close()
@@ -218,6 +231,26 @@ def _session(connector: aiohttp.TCPConnector, user_agent: str) -> aiohttp.Client
     )
 
 
+def _identified(identity: ClientCertificate, trusting: ssl.SSLContext | None) -> ssl.SSLContext:
+    """Trusts what `trusting` does, else the system, and shows the identity. Raises Rejected.
+
+    `ssl` reads a certificate from a file alone: the files are the owner's only, and gone before this returns.
+    """
+    context = ssl.create_default_context()
+    if trusting is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(cadata=b"".join(trusting.get_ca_certs(binary_form=True)))
+    with tempfile.TemporaryDirectory() as folder:
+        certificate, key = Path(folder, "certificate.pem"), Path(folder, "key.pem")
+        certificate.write_text(identity.certificate.reveal())
+        key.write_text(identity.key.reveal())
+        try:
+            context.load_cert_chain(certificate, key, password=lambda: b"")
+        except (ssl.SSLError, ValueError):
+            raise Rejected("invalid_certificate", "the client certificate and its key cannot be used") from None
+    return context
+
+
 def _url(text: str) -> URL:
     try:
         url = URL(text)
@@ -238,6 +271,7 @@ async def _exchange(
     limit: int,
     *,
     cut: bool,
+    tls: ssl.SSLContext | None = None,
 ) -> HttpResponse:
     """One request and its answer. Raises _Failed, _TooLarge, Rejected.
 
@@ -246,7 +280,7 @@ async def _exchange(
     timeout = aiohttp.ClientTimeout(total=timeout_s, connect=timeout_s * _CONNECT_SHARE)
     try:
         async with session.request(
-            method, url, headers=headers, data=body, allow_redirects=False, timeout=timeout
+            method, url, headers=headers, data=body, allow_redirects=False, timeout=timeout, ssl=tls or True
         ) as response:
             content = await (_beginning if cut else _whole)(response.content, limit)
             return HttpResponse(response.status, _lowered(response), content)

@@ -46,7 +46,7 @@ def settings_from(
     """Builds `declared` (a plugin's `settings`) from `values`; `secret` turns what is written for a secret into one.
 
     `Secret` serves for a sealed row; a configuration's own reader looks up `{ env = ... }`. Fields may be str, int,
-    float, bool, Secret, an enumeration, a tuple of one of these, or optional. Raises ConfigError with every fault.
+    float, bool, Secret, an enumeration, a tuple or a mapping (of texts) to one of these, or optional. Raises ConfigError with every fault.
     """
     fields = {field.name: field for field in dataclasses.fields(cast(Any, declared)) if field.init}
     hints = typing.get_type_hints(declared)
@@ -123,6 +123,10 @@ def _read(hint: Any, value: object, secret: Callable[..., Secret]) -> object:
         if not isinstance(value, list | tuple):
             raise ValueError("must be a list")
         return tuple(_read(arguments[0], item, secret) for item in value)
+    if origin is Mapping:
+        if not isinstance(value, Mapping):
+            raise ValueError("must be a table")
+        return {str(name): _read_in(name, arguments[1], item, secret) for name, item in value.items()}
     if origin is typing.Literal:
         return _one_of(arguments, value)
     if hint is Secret:
@@ -137,6 +141,13 @@ def _read(hint: Any, value: object, secret: Callable[..., Secret]) -> object:
     return hint(value)
 
 
+def _read_in(name: object, hint: Any, value: object, secret: Callable[..., Secret]) -> object:
+    try:
+        return _read(hint, value, secret)
+    except ValueError as error:
+        raise ValueError(f"{name} {error}") from None
+
+
 def _one_of(known: Iterable[object], value: object) -> object:
     known = list(known)
     if value not in known or type(value) is not type(known[known.index(value)]):
@@ -149,4 +160,6 @@ def _show(value: object) -> object:
         return value.reveal()
     if isinstance(value, tuple):
         return [_show(item) for item in value]
+    if isinstance(value, Mapping):
+        return {name: _show(item) for name, item in value.items()}
     return value.value if isinstance(value, Enum) else value

@@ -39,6 +39,7 @@ READS_THE_CLOCK = (
     "gateway/demo/",
     "gateway/logs.py",
     "channels/email/",
+    "providers/psd2/provider.py",
     "providers/euplatesc/",
 )
 # Adapters without a page or fixtures. They may only get fewer.

@@ -130,6 +130,11 @@ class Attempt:
         return Transfer(**typed) if typed else None
 
     @property
+    def kept(self) -> str | None:
+        """What the vendor gave for the payer's return, sealed: later questions about the payment need it."""
+        return (self.hand_over or {}).get("kept", {}).get("sealed")
+
+    @property
     def open(self) -> bool:
         return self.status in OPEN
 

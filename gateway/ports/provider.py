@@ -34,6 +34,9 @@ class PaymentRequest:
     invoice's (ISO 11649), the same for all its tries. `choice` is the code of one of `Chooses.choices`. `payer_address` (IP) and
     `payer_agent` are of the browser that pressed the button; None when no payer is there, as in a later look-up. `asked_at` is when
     the try began, the same in a later look-up, for vendors that count from it; None: not known.
+
+    The payer comes back to `return_url`, or to `callback_url`, the same for every payment, where a vendor wants to know its return
+    address beforehand. `state` is what must come back with an authorisation code, so that the core knows the try by it.
     """
 
     idempotency_key: str
@@ -50,6 +53,8 @@ class PaymentRequest:
     choice: str | None = None
     payer_address: str | None = None
     payer_agent: str | None = None
+    callback_url: str = ""
+    state: str = ""
     asked_at: datetime | None = None
 
 
@@ -188,11 +193,18 @@ class ListsPayments(Protocol):
 
 
 class Completes(Protocol):
-    async def complete_payment(self, external_id: str, answer: Mapping[str, str]) -> None:
+    async def complete_payment(
+        self, external_id: str, request: PaymentRequest, answer: Mapping[str, str]
+    ) -> str | None:
         """Finishes what the payer began at the vendor, with the parameters they came back with (an authorisation code).
 
-        Proves nothing by itself: the payment is asked for afterwards. Twice is fine. Raises RetryLater, Rejected.
+        Proves nothing by itself: the payment is asked for afterwards. Gives what later questions about this payment need (a token):
+        the core keeps it sealed. A second time may be Rejected, without harm. Raises RetryLater, OutcomeUnknown, Rejected.
         """
+        ...
+
+    async def fetch_completed(self, external_id: str, kept: str) -> tuple[PaymentUpdate, str]:
+        """`fetch_payment` with what `complete_payment` gave, and what is to be kept from now on."""
         ...
 
 
@@ -235,7 +247,8 @@ class ProviderPlugin(Generic[S]):
     `currencies` None means any. `idempotent` says that creating again with the same key gives the first payment. `silent`: nobody can
     be asked and nobody calls; a bank statement or the biller's word confirms. `hosted`: the vendor's page is a plain redirect
     that works in any browser, in-app ones too; a wallet is not. `signs`: its webhooks are signed; without, each is only a reason to
-    ask. `tells_fee`: what the vendor keeps of a payment is said, sooner or later.
+    ask. `tells_fee`: what the vendor keeps of a payment is said, sooner or later. `void_unanswered`: a payment whose creation had no
+    answer can never be paid, for what the payer needs to authorise it was in that answer alone; such a try is over, and a new one is safe.
     `acknowledge` is the answer to a webhook that was taken; `refuse`, where the vendor reads one, to a webhook that should come again
     and to one that should not, in the same media type.
     """
@@ -257,6 +270,7 @@ class ProviderPlugin(Generic[S]):
     hosted: bool = True
     signs: bool = True
     tells_fee: bool = False
+    void_unanswered: bool = False
     limits: Limits = field(default_factory=Limits)
     acknowledge: tuple[bytes, str] = (b"", "text/plain")
     refuse: tuple[bytes, bytes] | None = None

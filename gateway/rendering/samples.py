@@ -28,6 +28,7 @@ from gateway.rendering.values import (
     PayPage,
     Reminder,
     Reply,
+    Returning,
     TransferPage,
     UnknownLink,
     Unsubscribe,
@@ -201,6 +202,9 @@ def sample_page(name: str, state: IconState = IconState.OPEN) -> PageContext:
         ),
         "hand_over": HandOver(
             BRAND, "FF-2026-001234", amount, "https://processor.example/pay", path, {"amount": "1234.50", "curr": "RON"}
+        ),
+        "returning": Returning(
+            BRAND, "FF-2026-001234", amount, path, {"state": "0000001aBcDeFgHiJk", "code": "SplxlOBeZQQ"}
         ),
         "transfer": TransferPage(
             BRAND,

@@ -13,6 +13,7 @@ from datetime import date
 
 from gateway.domain.invoices import IconState
 from gateway.ports.channel import Button, Template
+from gateway.ports.provider import Choice
 from gateway.ports.values import Money
 
 
@@ -199,7 +200,7 @@ class PayPage:
     those of the methods that may not answer now. `transfer`: the payer was told how to make one, by `{path}/transfer`;
     `rests_until` is how long reminders rest when they say that they made it. `payer_name` is masked here and nowhere else.
     `returned`: the payer has just come back. `chats` are channels that the payer can bind from here, by a POST to
-    `{path}/chats/{name}`.
+    `{path}/chats/{name}`. `choices` are what the payer picks one of in a method (their bank), posted as `method:code`.
     """
 
     brand: Brand
@@ -212,6 +213,7 @@ class PayPage:
     path: str
     revision: str = ""
     methods: Sequence[str] = ()
+    choices: Mapping[str, Sequence[Choice]] = field(default_factory=dict)
     troubled: Sequence[str] = ()
     chats: Sequence[str] = ()
     payer_name: str = ""
@@ -239,6 +241,19 @@ class HandOver:
     number: str
     amount: Money
     action: str
+    path: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Returning:
+    """The payer is back with something for the vendor (`fields`), which a POST takes there: a GET changes nothing. Sent by itself, or
+    by its button without JavaScript.
+    """
+
+    brand: Brand
+    number: str
+    amount: Money
     path: str
     fields: Mapping[str, str] = field(default_factory=dict)
 
@@ -300,11 +315,12 @@ class Unsubscribe:
     done: bool = False
 
 
-PageContext = PayPage | HandOver | TransferPage | UnknownLink | Card | Unsubscribe | EnterCode
+PageContext = PayPage | HandOver | Returning | TransferPage | UnknownLink | Card | Unsubscribe | EnterCode
 
 PAGES: Mapping[str, type[PageContext]] = {
     "invoice": PayPage,
     "hand_over": HandOver,
+    "returning": Returning,
     "transfer": TransferPage,
     "unknown": UnknownLink,
     "card": Card,

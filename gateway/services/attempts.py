@@ -16,7 +16,7 @@ from gateway.domain.payments import SILENT_FOR, Attempt, AttemptStatus
 from gateway.domain.routing import Browser, browser_of, decide
 from gateway.ports.errors import OutcomeUnknown, Rejected, RetryLater
 from gateway.ports.provider import PaymentRequest, PaymentSession
-from gateway.services import health, routing
+from gateway.services import choosing, health, routing
 from gateway.services.closing import CLOSE
 from gateway.services.context import Context
 from gateway.services.directory import Biller, ProviderAccount
@@ -63,10 +63,11 @@ async def start(
     Reserve, call, record: no transaction is open during the call. An open session of the same method and amount is taken up again.
     When an account definitely does not open the payment, the next one is asked within this click, three at the most; each try stays
     as a row with its reason. Raises Conflict when nothing is owed (any more) or another amount, NotFound on a method that is not
-    offered, Unavailable when no account is there. An unknown outcome is not failed over: it stays UNKNOWN, is polled, and until it
-    is known whoever picks this method again gets StillAsked.
+    offered, Invalid on a choice that is not, Unavailable when no account is there. An unknown outcome is not failed over: it stays
+    UNKNOWN, is polled, and until it is known whoever picks this method again gets StillAsked.
     """
     biller = ctx.directory.biller(invoice.biller_id)
+    choice = choosing.picked(choosing.offered(ctx, biller.id, invoice.currency).get(method, ()), choice)
     asked = Asked(method, locale, choice, browser_of(visitor.agent))
     tried: frozenset[int] = frozenset()
     began = ctx.clock.now()
@@ -205,6 +206,8 @@ def request_of(ctx: Context, invoice: Invoice, attempt: Attempt, account: Provid
         method=attempt.method,
         creditor_reference=references.reference(invoice.id),
         choice=attempt.choice,
+        callback_url=f"{ctx.public_url}/return",
+        state=ctx.returns.issue(attempt.id),
         asked_at=attempt.created_at,
     )
 

@@ -29,6 +29,7 @@ class Context:
     unsubscribes: TokenSigner
     starts: TokenSigner
     checkouts: TokenSigner
+    returns: TokenSigner
     pay_codes: PayCodes
     renderer: Renderer
     directory: Directory

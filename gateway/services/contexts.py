@@ -28,7 +28,7 @@ from gateway.rendering import (
     Reminder,
     Reply,
 )
-from gateway.services import plans
+from gateway.services import choosing, plans
 from gateway.services.context import Context
 from gateway.services.directory import Biller
 from gateway.services.invoices import View
@@ -241,6 +241,7 @@ def pay_page(
         path=ctx.pay_path(invoice.id, invoice.link_version),
         revision=revision(ctx, biller, view),
         methods=methods if invoice.payable else [],
+        choices=choosing.offered(ctx, biller.id, invoice.currency) if invoice.payable else {},
         troubled=troubled,
         payer_name=view.payer.name,
         issued_on=invoice.issued_on,

@@ -16,7 +16,7 @@ from gateway.domain.ids import ATTEMPT, show
 from gateway.domain.payments import CLOSABLE, UNANSWERED, WATCHED_POLL_S, Attempt, AttemptStatus, next_poll
 from gateway.ports.errors import NotSupported, OutcomeUnknown, Rejected, RetryLater
 from gateway.ports.provider import Cancels, FindsPayments, PaymentStatus, PaymentUpdate
-from gateway.services import attempts
+from gateway.services import attempts, completing
 from gateway.services import payments as door
 from gateway.services.attempts import POLL
 from gateway.services.context import Context
@@ -28,7 +28,8 @@ async def poll(ctx: Context, attempt_id: int) -> timedelta | None:
     """Asks the provider how an attempt goes and books the answer; gives the time to the next poll, None when it is over.
 
     An attempt whose creation had no answer is looked up, or created again under the same idempotency key where the provider
-    takes one; it is never resubmitted otherwise. Raises RetryLater when the provider does not answer, or is not served here.
+    takes one; it is never resubmitted otherwise, and is over where nobody can pay what nobody answered. Raises RetryLater when the
+    provider does not answer, or is not served here.
     """
     now = ctx.clock.now()
     attempt = await ctx.db.read(lambda conn: payments.get(conn, attempt_id))
@@ -45,7 +46,7 @@ async def poll(ctx: Context, attempt_id: int) -> timedelta | None:
     if wait is None:
         return None
     try:
-        update = await account.make().fetch_payment(attempt.external_id)
+        update = await completing.ask(ctx, account, attempt, attempt.external_id)
     except Rejected:  # the provider knows no such payment, now
         await ctx.db.write(lambda conn: payments.polled(conn, attempt_id))
         return wait
@@ -111,6 +112,8 @@ async def _resolve(ctx: Context, account: ProviderAccount, attempt: Attempt) -> 
             session = await cast(FindsPayments, provider).find_payment(request)
         elif plugin.idempotent:
             session = await provider.create_payment(request)
+        elif plugin.void_unanswered:
+            session = None
         else:  # nobody can be asked, so only its own clock ends it
             return attempt.expires_at - now
     except OutcomeUnknown as error:
@@ -175,7 +178,7 @@ async def close(ctx: Context, attempt_id: int) -> None:
         except (Rejected, NotSupported):
             pass  # too late to close: the answer below says how it ended
     with contextlib.suppress(Rejected):  # the provider knows no such payment
-        update = await provider.fetch_payment(attempt.external_id)
+        update = await completing.ask(ctx, account, attempt, attempt.external_id)
     await ctx.db.write(lambda conn: _closed(conn, ctx, attempt, update, ctx.clock.now()))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import cast
 
 import sqlalchemy as sa
 
@@ -24,9 +23,8 @@ from gateway.domain.routing import (
     browser_of,
     decide,
 )
-from gateway.ports.provider import Chooses
 from gateway.ports.values import Money
-from gateway.services import health
+from gateway.services import choosing, health
 from gateway.services.context import Context
 from gateway.services.directory import Biller, Directory, ProviderAccount
 from gateway.services.errors import NotFound, Unavailable
@@ -76,11 +74,8 @@ def _unable(
     """Accounts and methods of which nothing can be picked in this currency, or not what was."""
     for account in accounts:
         for method in account.methods if account.plugin.chooses else ():
-            choices = cast(Chooses, account.make()).choices(method)
             wanted = choice if method == picked else None
-            if not any(
-                wanted in (None, one.code) for one in choices if one.currencies is None or currency in one.currencies
-            ):
+            if not any(wanted in (None, one.code) for one in choosing.of_account(account, method, currency)):
                 yield account.id, method
 
 

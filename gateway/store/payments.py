@@ -122,6 +122,11 @@ def opened(conn: sa.Connection, attempt_id: int, session: PaymentSession, expire
     return bool(_OPENED.run(conn, of_id=attempt_id, of_external=session.external_id, **values))
 
 
+def keep(conn: sa.Connection, attempt: Attempt, sealed: str) -> None:
+    """With the attempt, what later questions about it need; beside how its payer was handed over."""
+    _CHANGE.run(conn, of_id=attempt.id, hand_over={**(attempt.hand_over or {}), "kept": {"sealed": sealed}})
+
+
 def adopt(conn: sa.Connection, attempt: Attempt, external_id: str) -> Attempt:
     """The attempt with the vendor's id as a push that came before our answer told it, or with the one that it has got meanwhile."""
     query = payment_attempt.update().where(payment_attempt.c.id == attempt.id, payment_attempt.c.external_id.is_(None))

@@ -16,7 +16,7 @@ from typing import Any
 import aiohttp
 
 from gateway.ports.errors import NotSupported
-from gateway.ports.http import HttpClient, HttpResponse
+from gateway.ports.http import ClientCertificate, HttpClient, HttpResponse
 from gateway.ports.provider import PaymentSession, Provider, ProviderPlugin
 from gateway.ports.values import Money, Secret, WebhookRequest
 from gateway.testing.clock import FakeClock
@@ -82,10 +82,13 @@ class Wire:
         body: bytes | None = None,
         submits: bool,
         timeout_s: float = 15.0,
+        identity: ClientCertificate | None = None,
     ) -> HttpResponse:
         self.sent.append(Sent(method, url, dict(headers or {}), body or b""))
         timeout_s = timeout_s if self.patience_s is None else min(timeout_s, self.patience_s)
-        return await self._http.request(method, url, headers=headers, body=body, submits=submits, timeout_s=timeout_s)
+        return await self._http.request(
+            method, url, headers=headers, body=body, submits=submits, timeout_s=timeout_s, identity=identity
+        )
 
 
 class ProviderBench(ABC):

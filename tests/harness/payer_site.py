@@ -45,6 +45,7 @@ class Site:
                 web.get(f"{PATH}/qr.svg", self.qr),
                 web.get(f"{PATH}/transfer.svg", self.qr),
                 web.post(f"{PATH}/attempts", self.attempts),
+                web.post(f"{PATH}/return", self.attempts),
                 web.post(f"{PATH}/transfer", self.attempts),
                 web.get("/{path:.*}", self.page),
             ]
@@ -93,7 +94,8 @@ class Site:
 
 
 PAGE_OF = {
-    name: type(sample_page(name)) for name in ("invoice", "hand_over", "transfer", "unknown", "unsubscribe", "code")
+    name: type(sample_page(name))
+    for name in ("invoice", "hand_over", "returning", "transfer", "unknown", "unsubscribe", "code")
 }
 
 

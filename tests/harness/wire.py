@@ -69,15 +69,22 @@ async def wire(answer: bytes | None, *, close: bool = True) -> AsyncIterator[str
 
 
 @contextlib.asynccontextmanager
-async def serve_tls(name: str) -> AsyncIterator[tuple[int, ssl.SSLContext]]:
-    """An HTTPS server for this name that answers `https`: its port, and the only context that trusts it."""
+async def serve_tls(name: str, *, speaks_to: trustme.CA | None = None) -> AsyncIterator[tuple[int, ssl.SSLContext]]:
+    """An HTTPS server for this name that answers `https`, or the name on the certificate of who calls, which `speaks_to` issued: its
+    port, and the only context that trusts it.
+    """
     authority = trustme.CA()
     serving, trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
     authority.issue_cert(name).configure_cert(serving)
     authority.configure_trust(trusting)
 
+    if speaks_to is not None:
+        speaks_to.configure_trust(serving)
+        serving.verify_mode = ssl.CERT_REQUIRED
+
     async def handler(request: web.Request) -> web.Response:
-        return web.Response(text=request.scheme)
+        shown = request.transport.get_extra_info("peercert") if request.transport else None
+        return web.Response(text=shown["subjectAltName"][0][1] if shown else request.scheme)
 
     app = web.Application()
     app.router.add_post("/", handler)

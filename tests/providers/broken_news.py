@@ -62,7 +62,7 @@ class TakesAnyChoice(SandboxProvider):
 class TakesAReturnForPayment(RemembersWhatItOpened):
     back: ClassVar[WeakKeyDictionary[HttpClient, set[str]]] = WeakKeyDictionary()
 
-    async def complete_payment(self, external_id: str, answer: Mapping[str, str]) -> None:
+    async def complete_payment(self, external_id: str, request: PaymentRequest, answer: Mapping[str, str]) -> None:
         if answer.get("status") == "paid":
             self.back.setdefault(self._http, set()).add(external_id)
 
@@ -71,6 +71,9 @@ class TakesAReturnForPayment(RemembersWhatItOpened):
         if external_id not in self.back.get(self._http, ()):
             return update
         return replace(update, status=S.PAID, received=self.mine[external_id].amount)
+
+    async def fetch_completed(self, external_id: str, kept: str) -> tuple[PaymentUpdate, str]:
+        return await self.fetch_payment(external_id), kept
 
 
 class KnowsOnlyWhatItOpened(RemembersWhatItOpened):

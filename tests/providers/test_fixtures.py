@@ -45,6 +45,7 @@ class Replay:
         body: bytes | None = None,
         submits: bool,
         timeout_s: float = 15.0,
+        identity: object = None,
     ) -> HttpResponse:
         step = self.left.pop(0)
         parts = urlsplit(url)

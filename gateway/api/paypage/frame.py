@@ -50,16 +50,18 @@ class Frame:
 
     async def _find(self, request: web.Request) -> View | None:
         """The link's invoice. A miss costs the address; an address that has missed too often is told to wait."""
-        address = self._address(request)
-        now = asyncio.get_running_loop().time()
-        wait_s = self.guesses.wait_s(address, now)
-        if wait_s:
-            raise web.HTTPTooManyRequests(headers={"Retry-After": str(int(wait_s) + 1)})
+        self._spare(request)
         try:
             return await invoices.by_token(self.ctx, request.match_info["token"])
         except NotFound:
-            self.guesses.failed(address, now)
+            self.guesses.failed(self._address(request), asyncio.get_running_loop().time())
             return None
+
+    def _spare(self, request: web.Request) -> None:
+        """Turns an address away that has guessed too often."""
+        wait_s = self.guesses.wait_s(self._address(request), asyncio.get_running_loop().time())
+        if wait_s:
+            raise web.HTTPTooManyRequests(headers={"Retry-After": str(int(wait_s) + 1)})
 
     def _address(self, request: web.Request) -> str:
         return client_address(request.remote, request.headers.get("X-Forwarded-For"), self.trusted)

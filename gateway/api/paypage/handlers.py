@@ -16,13 +16,14 @@ from aiohttp import web
 
 from gateway.api.middleware import receiving
 from gateway.api.paypage.frame import HEADERS, previews
+from gateway.api.paypage.returns import ReturnPages
 from gateway.api.paypage.transfers import TransferPages
 from gateway.api.ratelimit import subscriber
 from gateway.domain.payments import WATCHED_POLL_S, Attempt
 from gateway.rendering import EnterCode, HandOver, Unsubscribe
 from gateway.rendering.elements import qr_png, qr_svg
 from gateway.services import attempts, bindings, contexts, invoices, pay_codes, receipts, routing
-from gateway.services.errors import Conflict, NotFound, StillAsked, Unavailable
+from gateway.services.errors import Conflict, Invalid, NotFound, StillAsked, Unavailable
 from gateway.services.invoices import View
 from gateway.store.database import StoreUnavailable
 
@@ -34,7 +35,7 @@ _LONGEST_STREAM_S = 3600.0
 
 
 @dataclass(slots=True)
-class PayPages(TransferPages):
+class PayPages(TransferPages, ReturnPages):
     """The handlers, over one context. `streams` counts the live pages that are open."""
 
     closing: asyncio.Event = field(default_factory=asyncio.Event)
@@ -46,6 +47,8 @@ class PayPages(TransferPages):
             web.get("/p/{token}", self.show),
             web.post("/p/{token}/attempts", self.start),
             web.get("/p/{token}/return", self.returned),
+            web.post("/p/{token}/return", self.completed),
+            web.get("/return", self.called_back),
             web.get("/p/{token}/transfer", self.transfer),
             web.post("/p/{token}/transfer", self.transferred),
             web.get("/p/{token}/transfer.svg", self.transfer_qr),
@@ -67,7 +70,7 @@ class PayPages(TransferPages):
 
     async def returned(self, request: web.Request) -> web.StreamResponse:
         """Where providers send the payer back to. It proves nothing: the page says what the door knows."""
-        return await self._page(request, returned=True)
+        return await self.returning(request) or await self._page(request, returned=True)
 
     async def start(self, request: web.Request) -> web.StreamResponse:
         """Opens a payment and sends the payer to it; or shows the page with the reason why not."""
@@ -82,11 +85,15 @@ class PayPages(TransferPages):
             return await self._page(request, returned=False, notice="amount_changed", status=409)
         locale = self.ctx.renderer.language(str(form.get("lang", "")), self._locale(request, found))
         visitor = attempts.Visitor(self._address(request), request.headers.get("User-Agent"))
-        asked, choice = str(form.get("method", "")), str(form.get("choice", "")) or None
+        asked, _, choice = str(form.get("method", "")).partition(":")
         try:
-            attempt = await attempts.start(self.ctx, invoice, asked, locale=locale, choice=choice, visitor=visitor)
+            attempt = await attempts.start(
+                self.ctx, invoice, asked, locale=locale, choice=choice or None, visitor=visitor
+            )
         except Conflict:
             return web.HTTPSeeOther(self.ctx.pay_path(found.invoice.id, found.invoice.link_version))
+        except Invalid:
+            return await self._page(request, returned=False, notice="choose", status=422)
         except NotFound:
             return await self._page(request, returned=False, notice="unavailable", status=422)
         except StillAsked:

@@ -77,7 +77,7 @@ class LifeCases:
         session = await opened(bench)
         for answer in ({}, {"code": "made-up", "state": "made-up", "status": "paid"}):
             try:
-                await bench.provider().complete_payment(session.external_id, answer)
+                await bench.provider().complete_payment(session.external_id, a_request(bench), answer)
             except Rejected:
                 continue
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.domain.invoices import IconState
+from gateway.ports.provider import Choice
 from gateway.ports.values import Money
 from gateway.rendering import (
     Brand,
@@ -19,6 +20,7 @@ from gateway.rendering import (
     HandOver,
     PayPage,
     Renderer,
+    Returning,
     TransferPage,
     UnknownLink,
     Unsubscribe,
@@ -71,6 +73,45 @@ def test_methods_are_buttons_of_a_plain_form(renderer: Renderer) -> None:
     assert [button["class"] for button in page.all("button")] == ["method main", "method", "method"]
     assert "Plătește din cont" in page.text
     assert "Confirmi în aplicația băncii" in page.text
+
+
+BANKS = [Choice("bt", "Banca Transilvania"), Choice("cec", "CEC Bank"), Choice("ing", "ING")]
+
+
+def test_a_method_of_several_banks_is_a_list_of_buttons(renderer: Renderer) -> None:
+    """One press picks and sends, without JavaScript; the list is folded away, and open where the payer sent nothing of it."""
+    html = renderer.page("invoice", invoice(choices={"bank": BANKS}), "ro")
+    page = Page(html)
+
+    assert len(page.all("form")) == 1
+    assert [(button["name"], button["value"]) for button in page.all("button")] == [
+        ("method", "bank:bt"), ("method", "bank:cec"), ("method", "bank:ing"), ("method", "card"), ("method", "revolut"),
+    ]  # fmt: skip
+    assert page.all("summary")[0] == {"class": "method main"}
+    assert '<ul aria-label="Alege banca ta">' in html
+    assert '<details class="choose">' in html
+    assert "Banca Transilvania" in page.text
+    again = renderer.page("invoice", invoice(choices={"bank": BANKS}, notice="choose"), "ro")
+    assert '<details class="choose" open>' in again
+    assert "Alege banca din listă" in Page(again).text
+
+
+def test_a_method_of_one_bank_is_a_button(renderer: Renderer) -> None:
+    page = Page(renderer.page("invoice", invoice(choices={"bank": BANKS[:1]}), "ro"))
+
+    assert [button["value"] for button in page.all("button")] == ["bank", "card", "revolut"]
+
+
+def test_what_a_payer_brings_back_is_posted_by_a_page_of_its_own(renderer: Renderer) -> None:
+    html = renderer.page("returning", sample_page("returning"), "ro")
+    page = Page(html)
+
+    assert [(form["method"], form["action"]) for form in page.all("form")] == [("post", "/p/3kTMd9pQ2xVb7RnLw4/return")]
+    assert {field["name"]: field["value"] for field in page.all("input")} == {
+        "state": "0000001aBcDeFgHiJk", "code": "SplxlOBeZQQ",
+    }  # fmt: skip
+    assert "Te-ai întors de la bancă" in page.text
+    assert "Continuă" in page.text
 
 
 @pytest.mark.parametrize("state", [IconState.PAID, IconState.VOID])
@@ -182,10 +223,12 @@ def test_nothing_in_a_value_becomes_markup(renderer: Renderer) -> None:
     brand = Brand(NASTY, NASTY, logo_url=NASTY, support_email=NASTY, support_phone=NASTY, address=NASTY)
     pages = {
         "invoice": invoice(
-            brand=brand, number=NASTY, path=NASTY, revision=NASTY, methods=(NASTY,), payer_name=NASTY, description=NASTY,
+            brand=brand, number=NASTY, path=NASTY, revision=NASTY, methods=(NASTY,), choices={NASTY: [Choice(NASTY, NASTY)] * 2},
+                payer_name=NASTY, description=NASTY,
             document_url=NASTY, notice=NASTY, reason=NASTY,
         ),
         "hand_over": HandOver(brand, NASTY, Money(1, "RON"), NASTY, NASTY, {NASTY: NASTY}),
+        "returning": Returning(brand, NASTY, Money(1, "RON"), NASTY, {NASTY: NASTY}),
         "transfer": TransferPage(brand, NASTY, Money(1, "EUR"), NASTY, NASTY, NASTY, NASTY, NASTY, NASTY, NASTY, qr=True),
         "unknown": UnknownLink(NASTY),
         "card": Card(brand, NASTY, NASTY),

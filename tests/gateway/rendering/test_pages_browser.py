@@ -10,6 +10,7 @@ from playwright.async_api import Browser
 
 from gateway.domain.invoices import IconState
 from gateway.domain.standing import Notice, Stage
+from gateway.ports.provider import Choice
 from gateway.ports.values import MAX_MINOR, Money
 from gateway.rendering import KINDS, EnterCode, HandOver
 from gateway.rendering.samples import BRAND, sample_page
@@ -17,6 +18,13 @@ from tests.harness.browser import faults
 from tests.harness.payer_site import PATH, Site, invoice, opened, transfer
 
 pytestmark = pytest.mark.browser
+BANKS = [
+    Choice(name.lower().replace(" ", "-"), name)
+    for name in (
+        "Banca Transilvania", "BCR", "BRD – Groupe Société Générale", "CEC Bank", "Raiffeisen Bank", "ING Bank", "UniCredit Bank",
+        "Alpha Bank", "OTP Bank", "Exim Banca Românească", "Garanti BBVA", "Libra Internet Bank", "First Bank", "Intesa Sanpaolo",
+    )
+]  # fmt: skip
 SHOWN = {
     **{state.value: invoice(state, overdue=state is IconState.OVERDUE) for state in IconState},
     "returned": invoice(IconState.PROCESSING, returned=True),
@@ -35,7 +43,9 @@ SHOWN = {
     "elsewhere": invoice(stage=Stage.ELSEWHERE),
     "told": invoice(stage=Stage.TRANSFERRED, transfer=True, rests_until=date(2026, 12, 2)),
     "twice": invoice(IconState.PAID, notice=Notice.DUPLICATE),
+    "banks": invoice(choices={"bank": BANKS}, notice="choose"),
     "hand over": sample_page("hand_over"),
+    "returning": sample_page("returning"),
     "transfer": sample_page("transfer"),
     "transfer of euros": transfer(
         amount=Money(MAX_MINOR, "EUR"), qr=True, name="Întreprinderea-Națională-de-Apă-și-Canalizare-" * 2
@@ -192,3 +202,32 @@ async def test_the_language_is_a_link(browser: Browser, site: Site) -> None:
 
     await page.get_by_role("heading", name="Choose how to pay").wait_for()
     assert await page.evaluate("document.documentElement.lang") == "en"
+
+
+async def test_a_bank_is_picked_by_the_keyboard_alone(browser: Browser, site: Site) -> None:
+    """Tab, Enter, Tab, Enter: without a script, as a screen reader would go."""
+    site.context = invoice(methods=("bank", "card"), choices={"bank": BANKS})
+    page = await opened(browser, site.url(), script=False)
+    assert not await page.get_by_role("button", name="CEC Bank").is_visible()
+    await page.locator("details.choose summary").focus()
+    await page.keyboard.press("Enter")
+    assert await page.get_by_role("list", name="Alege banca ta").get_by_role("button").count() == len(BANKS)
+    for _ in range(4):
+        await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/pay")
+
+    assert site.posted == [{"lang": "ro", "amount": "1234.50", "currency": "RON", "method": "bank:cec-bank"}]
+
+
+@pytest.mark.parametrize("script", [True, False])
+async def test_a_payer_who_is_back_is_taken_on(browser: Browser, site: Site, script: bool) -> None:
+    """By itself, or by the button; what they bring goes in a POST, and is in no address afterwards."""
+    site.context = sample_page("returning")
+    page = await opened(browser, site.url(f"{PATH}/return?state=s&code=c"), script=script)
+    if not script:
+        await page.get_by_role("button").click()
+    await page.wait_for_url("**/pay")
+
+    assert site.posted == [{"state": "0000001aBcDeFgHiJk", "code": "SplxlOBeZQQ"}]
+    assert "code" not in page.url

@@ -41,9 +41,22 @@ async def receive_webhook(ctx: Context, account: ProviderAccount, request: Webho
     raw, now = raw_of(request), ctx.clock.now()
 
     def body(conn: sa.Connection) -> int:
+        for update in updates:
+            _ask_with_what_was_kept(conn, account, update, now)
         return sum(book(conn, ctx.directory, account, update, raw, now) for update in updates)
 
     return await ctx.db.write(body) if updates else 0
+
+
+def _ask_with_what_was_kept(
+    conn: sa.Connection, account: ProviderAccount, update: PaymentUpdate, now: datetime
+) -> None:
+    """A vendor that shows a payment only to who completed it was asked without proof of that: the poll asks with it, now."""
+    attempt = (
+        payments.find(conn, account.id, update.external_id, update.reference) if account.plugin.completes else None
+    )
+    if attempt is not None and attempt.kept is not None and attempt.polled_at(now):
+        outbox.poke(conn, POLL, attempt.id, account.destination, now, now)
 
 
 def book(

@@ -8,21 +8,30 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 import aiohttp
 
+from gateway.outbound import OutboundClient
 from gateway.ports.values import Secret, WebhookRequest
 from gateway.services.invoices import View
 from gateway.store.database import Database
 from gateway.store.schema import inbox
 from gateway.testing.clock import FakeClock
 from gateway.testing.provider_bench import ProviderBench
+from providers.psd2 import PROVIDER as PSD2
+from providers.psd2.banks import BANKS
+from providers.psd2.wire import Order
+from tests.fakes.psd2 import XS2A
 from tests.harness.gateway import count
 from tests.harness.payer import Payer, Shown
 from tests.harness.world import World, open_world
-from tests.providers import euplatesc_bench, netopia_bench, revolut_bench, sandbox_bench, stripe_bench
+from tests.providers import euplatesc_bench, netopia_bench, psd2_bench, revolut_bench, sandbox_bench, stripe_bench
 
 Bench = Any  # a ProviderBench, and what only one vendor's has
+PLAIN = dataclasses.replace(
+    psd2_bench.STRICT, code="plain", name="Banca Simplă", signing=None, certificate="", dated=False
+)
 TRANSFER = {
     "adapter": "bank_transfer",
     "name": "Acme Energie SRL",
@@ -36,7 +45,8 @@ class Vendor:
 
     `acknowledged` and `refused` are the answers to a webhook that the vendor expects (None: whatever refuses). `hook` is where the vendor
     was told to call, None where that is set at its desk. `closed`: whether it shows a payment as closed, None where it cannot close one.
-    `hands_over`: the payer's browser posts a form to it. `settle`: later the vendor books what it keeps.
+    `hands_over`: the payer's browser posts a form to it. `choice`: what is picked of the method. `returns`: what the payer's browser
+    brings back from where it was sent. `settle`: later the vendor books what it keeps.
     """
 
     name: str
@@ -47,11 +57,13 @@ class Vendor:
     hook: Callable[[Bench, str], str] | None = None
     closed: Callable[[Bench, str], bool] | None = None
     hands_over: bool = False
+    choice: str = ""
+    returns: Callable[[Bench, str], Mapping[str, str]] | None = None
     settle: Callable[[Bench, str], object] = lambda bench, external_id: None
 
     @property
     def button(self) -> str:
-        return self.method
+        return f"{self.method}:{self.choice}" if self.choice else self.method
 
 
 VENDORS = (
@@ -92,7 +104,33 @@ VENDORS = (
         settle=lambda bench, external_id: _captured(bench, external_id),
         closed=lambda bench, external_id: bench.account.order(external_id)["state"] == "cancelled",
     ),
+    Vendor(
+        "psd2",
+        "bank",
+        lambda clock: _banks(clock),
+        hook=lambda bench, external_id: _ordered(bench, external_id).headers["TPP-Notification-URI"],
+        closed=lambda bench, external_id: _ordered(bench, external_id).status == "CANC",
+        choice="bt",
+        returns=lambda bench, url: bench.xs2a.come_back(url),
+    ),
 )
+
+
+@contextlib.asynccontextmanager
+async def _banks(clock: FakeClock) -> AsyncIterator[Bench]:
+    """Two banks to pick from; the bench is of the one where the payer authorises by OAuth."""
+    with psd2_bench.known(PLAIN):
+        async with (
+            XS2A(BANKS["bt"], clock, how="oauth") as bt,
+            XS2A(PLAIN, clock) as plain,
+            OutboundClient(clock) as http,
+        ):
+            urls = {"bt": bt.url, PLAIN.code: plain.url}
+            yield psd2_bench.Psd2Bench(bt, http, PSD2, banks=tuple(urls), base_urls=urls)
+
+
+def _ordered(bench: Bench, external_id: str) -> Any:
+    return bench.xs2a.payments[Order.read(external_id).payment]
 
 
 def _captured(bench: Bench, external_id: str) -> None:
@@ -117,10 +155,13 @@ class Shop:
         """The pay link."""
         return self.world.url + self.world.ctx.pay_path(view.invoice.id, view.invoice.link_version)
 
-    async def begin(self, view: View, vendor: Vendor) -> str:
-        """The payer opens the page, presses the vendor's button and arrives there; gives the vendor's id of the payment."""
+    async def begin(self, view: View, vendor: Vendor, *, comes_back: bool = True) -> str:
+        """The payer opens the page, presses the vendor's button and arrives there; gives the vendor's id of the payment.
+
+        Where they authorise before they pay, they have done so unless they left: `comes_back`.
+        """
         page = await self.payer.open(self.url(view))
-        sent = await self.payer.press(page, "method", vendor.method)
+        sent = await self.payer.press(page, "method", vendor.button)
         if vendor.hands_over:
             assert sent.status == 200
             there = await self.payer.press(sent)
@@ -131,6 +172,10 @@ class Shop:
         assert account.row.name == f"acme.{vendor.name}"
         assert attempt.external_id is not None
         assert vendor.hands_over or (sent.status, sent.location) == (303, attempt.redirect_url)
+        if vendor.returns is not None and comes_back:
+            brought = urlencode(vendor.returns(self.benches[vendor.name], sent.location or ""))
+            back = await self.payer.follow(await self.payer.open(f"{self.world.url}/return?{brought}"))
+            assert (await self.payer.press(back)).status == 303
         return attempt.external_id
 
     async def call(self, vendor: Vendor, external_id: str, webhook: WebhookRequest) -> tuple[int, bytes]:

@@ -41,7 +41,7 @@ async def answer(
     create = cast(Any, lambda settings, http: provider)
     plugin: ProviderPlugin[Any] = ProviderPlugin("vendor", object, create, methods=(), **words)
     row: Any = SimpleNamespace(name="acme.card")
-    account = ProviderAccount(row, plugin, lambda: plugin.create(None, cast(HttpClient, None)))
+    account = ProviderAccount(row, plugin, lambda: plugin.create(None, cast(HttpClient, None)), cast(Any, None))
     directory = SimpleNamespace(provider_called=lambda name: account if name == "acme.card" else None)
     ctx: Any = SimpleNamespace(directory=directory, clock=FakeClock(), public_url="https://pay.example.ro")
     app = web.Application()

@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from cryptography.x509.oid import NameOID
 
 from gateway.config import load_biller, load_config
 from gateway.registry import Registry
@@ -24,20 +29,45 @@ email = { host = "smtp.example.ro", from_address = "a@example.ro" }
 sms = { account_sid = "AC00000000000000000000000000000000", auth_token = { env = "A" }, from_number = "+40312345678" }
 telegram = { bot_token = { env = "A" }, webhook_secret = { env = "A" } }
 """
+PROVIDERS = """
+[providers]
+cards = { adapter = "sandbox", api_url = "http://127.0.0.1:9", api_key = { env = "A" }, webhook_secret = { env = "A" } }
+others = { adapter = "sandbox", api_url = "http://127.0.0.1:9", api_key = { env = "A" }, webhook_secret = { env = "A" } }
+"""
 EXAMPLES = ROOT / "docs" / "examples"
 BLOCK = re.compile(r"^( *)```toml\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 
 
+@cache
+def rsa_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
 def pem() -> str:
     """An RSA key as `openssl genrsa` writes it."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    return rsa_key().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+def public_pem() -> str:
+    return rsa_key().public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+@cache
+def certificate() -> str:
+    """A certificate of the same key."""
+    name, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "acme.example")]), datetime(2026, 1, 1, tzinfo=UTC)
+    builder = x509.CertificateBuilder(name, name, rsa_key().public_key(), 1, now, now + timedelta(days=3650))
+    return builder.sign(rsa_key(), hashes.SHA256()).public_bytes(Encoding.PEM).decode()
 
 
 FORMS: dict[str, Callable[[], str]] = {
     "ACHIT_KEY": lambda: new_key().reveal(),
+    "EUPLATESC": lambda: "00112233445566778899AABBCCDDEEFF",
     "DATABASE": lambda: "postgresql://achit@localhost/achit",
     "DKIM": pem,
+    ".PEM": certificate,
+    ".KEY": pem,
+    "PSD2": lambda: "0123456789abcdef0123456789abcdef",
     "PUSH": lambda: new_secret().reveal(),
 }
 
@@ -75,6 +105,7 @@ def test_the_example_of_a_biller_is_taken(path: Path) -> None:
 def test_what_the_pages_show_is_taken(text: str, tmp_path: Path) -> None:
     """A whole file is read as one; a part of one is completed with what it leaves out."""
     text = re.sub(r'\bfile = "([^"]*)"', r'env = "\1"', text)
+    text = re.sub(r"-----BEGIN PUBLIC KEY-----\n\.\.\.\n-----END PUBLIC KEY-----\n", lambda _: public_pem(), text)
     shown = tomllib.loads(text)
     file = tmp_path / "shown.toml"
     server = {"server", "database", "secrets", "logs", "limits", "lmtp", "templates_dir", "billers"} & shown.keys()
@@ -86,11 +117,23 @@ def test_what_the_pages_show_is_taken(text: str, tmp_path: Path) -> None:
         missing = [line for key, line in rest.items() if key not in shown]
         file.write_text("\n".join([*missing, text]))
         load_config(file, environment=Shell())
-    elif {"biller", "brand", "delivery", "payments", "reminders", "channels", "providers", "push"} & shown.keys():
+    elif {
+        "biller",
+        "brand",
+        "delivery",
+        "payments",
+        "reminders",
+        "routing",
+        "channels",
+        "providers",
+        "push",
+    } & shown.keys():
         rest = (
             'biller = { slug = "acme", legal_name = "Acme", display_name = "Acme" }\n' if "biller" not in shown else ""
         )
-        file.write_text(rest + text + (CHANNELS if "reminders" in shown and "channels" not in shown else ""))
+        rest_of = {"reminders": ("channels", CHANNELS), "routing": ("providers", PROVIDERS)}
+        left_out = [tables for part, (name, tables) in rest_of.items() if part in shown and name not in shown]
+        file.write_text(rest + text + "".join(left_out))
         load_biller(file, Registry(), environment=Shell())
     else:
         assert {"project", "tool"} & shown.keys(), "neither ours nor a project's file"

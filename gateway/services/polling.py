@@ -6,6 +6,7 @@ A poll's answer goes through the same door as a webhook. No transaction is open 
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import cast
 
@@ -21,7 +22,7 @@ from gateway.services import payments as door
 from gateway.services.attempts import POLL
 from gateway.services.context import Context
 from gateway.services.directory import ProviderAccount
-from gateway.store import events, invoices, outbox, payments
+from gateway.store import events, invoices, outbox, payments, refunds
 
 UNANSWERED = timedelta(seconds=60)  # a call that opens a payment has ended by then
 
@@ -34,7 +35,10 @@ async def poll(ctx: Context, attempt_id: int) -> timedelta | None:
     """
     now = ctx.clock.now()
     attempt = await ctx.db.read(lambda conn: payments.get(conn, attempt_id))
-    if attempt is None or not attempt.polled_at(now):
+    if attempt is None:
+        return None
+    if not attempt.polled_at(now):
+        await _given_back(ctx, attempt, now)
         return None
     if ctx.directory.channel(attempt.account_id) is not None:
         return await _run_out(ctx, attempt, now)
@@ -61,11 +65,20 @@ async def poll(ctx: Context, attempt_id: int) -> timedelta | None:
     return wait
 
 
+async def _given_back(ctx: Context, attempt: Attempt, now: datetime) -> None:
+    """A payment that is over is asked about once more where money goes back: its provider's sum settles what a webhook left open."""
+    account = ctx.directory.provider(attempt.account_id)
+    listed = await ctx.db.read(lambda conn: refunds.of_invoice(conn, attempt.invoice_id))
+    if account is None or attempt.external_id is None or not any(row.attempt_id == attempt.id for row in listed):
+        return
+    with contextlib.suppress(Rejected):
+        update = await account.make().fetch_payment(attempt.external_id)
+        await ctx.db.write(lambda conn: door.apply_update(conn, ctx.directory, attempt.id, update, door.POLL, now))
+
+
 def _expired(update: PaymentUpdate, now: datetime) -> PaymentUpdate:
     """The attempt's own clock has run out; what the provider said of money stays in the observation."""
-    return PaymentUpdate(
-        update.event_id, update.external_id, PaymentStatus.EXPIRED, now, update.received, update.reversed, update.reason
-    )
+    return replace(update, status=PaymentStatus.EXPIRED, occurred_at=now)
 
 
 async def _run_out(ctx: Context, attempt: Attempt, now: datetime) -> timedelta | None:

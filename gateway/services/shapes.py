@@ -16,6 +16,7 @@ from gateway.domain.ids import show
 from gateway.domain.invoices import icon_state
 from gateway.domain.payments import Attempt
 from gateway.domain.references import reference
+from gateway.domain.refunds import Refund
 from gateway.domain.reminders import FOREVER
 from gateway.ports.values import Money
 from gateway.rendering import Brand
@@ -27,7 +28,7 @@ from gateway.services.invoices import View
 from gateway.services.transcripts import Shown
 from gateway.store.conversations import Said
 from gateway.store.events import Event
-from gateway.store.payments import Line, Refund
+from gateway.store.payments import Line
 from gateway.store.pushes import EndpointRow, PushRow
 from gateway.store.reminders import Listed
 
@@ -83,7 +84,7 @@ def invoice_json(ctx: Context, biller: Biller, view: View, now: datetime) -> Jso
         "html": _snippets(ctx, biller, view, pay_url, outstanding),
         "deliveries": [delivery_json(one) for one in view.deliveries],
         "payments": [_attempt_json(ctx, attempt) for attempt in view.attempts]
-        + [_line_json(line) for line in view.lines if line.attempt_id is None],
+        + [_line_json(line) for line in view.lines if line.attempt_id is None and line.refund_id is None],
         "refunds": [_refund_json(refund) for refund in view.refunds],
         "sequence": view.sequence,
         "created_at": instant(row.created_at),

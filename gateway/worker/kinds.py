@@ -13,12 +13,14 @@ from gateway.services import (
     attempts,
     claims,
     closing,
+    dues,
     ladder,
     messaging,
     planning,
     plans,
     polling,
     receipts,
+    refunding,
     reminders,
     revising,
     status_push,
@@ -82,6 +84,7 @@ KINDS: Mapping[str, Kind] = {
     claims.DECIDE: Kind(_once(wishes.decide_claim), (10, MINUTE, 10 * MINUTE, HOUR), endless=True),
     attempts.POLL: Kind(_poll, (10, 20, MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR), endless=True),
     closing.CLOSE: Kind(_once(polling.close), (5, 30, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 6 * HOUR)),
+    dues.GIVE_BACK: Kind(_once(refunding.carry), (5, 30, 2 * MINUTE, 10 * MINUTE, HOUR), endless=True),
     attempts.APPLY_INBOX: Kind(
         _apply_inbox, (1, 2, 5, 15, MINUTE, 5 * MINUTE, 30 * MINUTE, HOUR, 6 * HOUR, DAY, DAY, DAY)
     ),

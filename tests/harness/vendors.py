@@ -5,9 +5,7 @@ They fulfil the ports as adapters do, prove their webhooks by a secret, and keep
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -22,190 +20,13 @@ from gateway.ports.channel import (
     Message,
     SendResult,
 )
-from gateway.ports.errors import AdapterError, InvalidSignature, Rejected
-from gateway.ports.provider import (
-    Method,
-    PaymentRequest,
-    PaymentSession,
-    PaymentStatus,
-    PaymentUpdate,
-    ProviderPlugin,
-)
-from gateway.ports.values import Limits, Money, Secret, WebhookRequest
-
-PROOF = "proof-of-the-vendor"
-FAST = Limits(per_second=1e6, concurrency=50)
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    secret: Secret = field(metadata={"doc": "what its webhooks carry"})
-
-
-@dataclass(frozen=True, slots=True)
-class Payment:
-    """One payment in the bank's books; `version` grows with each change, so that each has an event of its own."""
-
-    id: str
-    request: PaymentRequest
-    status: PaymentStatus = PaymentStatus.PENDING
-    received: int = 0
-    reversed: int = 0
-    version: int = 1
-
-    @property
-    def net(self) -> int:
-        return self.received - self.reversed
-
-    def update(self, event_id: str, at: datetime, *, named: bool = True) -> PaymentUpdate:
-        currency = self.request.amount.currency
-        return PaymentUpdate(
-            event_id,
-            self.id,
-            self.status,
-            at,
-            Money(self.received, currency),
-            Money(self.reversed, currency),
-            reference=self.request.reference if named else None,
-        )
-
-
-class SimBank:
-    """The bank's books, and what its next calls meet. `before_answer` runs after a payment is made, before the answer."""
-
-    def __init__(self, now: Callable[[], datetime]) -> None:
-        self.now = now
-        self.payments: dict[str, Payment] = {}
-        self.named = True  # webhooks carry our reference
-        self.create_fault: AdapterError | None = None
-        self.made_all_the_same = False  # under `create_fault`
-        self.fetch_fault: AdapterError | None = None
-        self.cancel_fault: AdapterError | None = None
-        self.before_answer: Callable[[Payment], Awaitable[object]] | None = None
-        self.calls: list[str] = []
-        self.fetched: list[Payment] = []  # what was answered to each fetch
-        self.on_call: Callable[[str], Awaitable[object]] | None = None
-        self._numbers: Iterator[int] = itertools.count(1)
-
-    def plugin(self, **abilities: bool) -> ProviderPlugin[Settings]:
-        able = {"idempotent": True, "cancels": True, "finds_payments": True} | abilities
-        methods = (Method("bank"), Method("card"))
-        return ProviderPlugin(
-            "sim", Settings, lambda settings, http: _Provider(self, settings), methods, None, **able, limits=FAST
-        )
-
-    async def called(self, verb: str) -> None:
-        self.calls.append(verb)
-        if self.on_call is not None:
-            await self.on_call(verb)
-
-    def open(self, request: PaymentRequest) -> Payment:
-        payment = Payment(f"x{next(self._numbers)}", request)
-        self.payments[payment.id] = payment
-        return payment
-
-    def change(
-        self, payment_id: str, status: PaymentStatus, *, received: int | None = None, taken_back: int = 0
-    ) -> Payment:
-        """Something happens at the bank; `received` None means all that was asked."""
-        old = self.payments[payment_id]
-        received = old.request.amount.minor if received is None else received
-        new = replace(old, status=status, received=received, reversed=taken_back, version=old.version + 1)
-        self.payments[payment_id] = new
-        return new
-
-    def news(self, payment: Payment, *, proof: str = PROOF) -> WebhookRequest:
-        """The webhook that reports a payment as it was when this copy of it was made."""
-        said = payment.update(f"evt_{payment.id}_{payment.version}", self.now(), named=self.named)
-        body = {
-            "event_id": said.event_id,
-            "external_id": said.external_id,
-            "status": said.status,
-            "received": payment.received,
-            "reversed": payment.reversed,
-            "currency": payment.request.amount.currency,
-            "reference": said.reference,
-        }
-        return WebhookRequest(
-            orjson.dumps(body), {"x-signature": proof, "cookie": "c"}, "https://x.example", self.now()
-        )
-
-    def of(self, reference: str) -> list[Payment]:
-        return [payment for payment in self.payments.values() if payment.request.reference == reference]
-
-
-class _Provider:
-    def __init__(self, bank: SimBank, settings: Settings) -> None:
-        self._bank = bank
-        self._settings = settings
-
-    async def create_payment(self, request: PaymentRequest) -> PaymentSession:
-        bank = self._bank
-        await bank.called("create")
-        known = [p for p in bank.payments.values() if p.request.idempotency_key == request.idempotency_key]
-        if known and known[0].request != request:
-            raise Rejected("idempotency_key_reused")
-        fault, bank.create_fault = bank.create_fault, None
-        if fault is not None and not bank.made_all_the_same:
-            raise fault
-        payment = known[0] if known else bank.open(request)
-        if bank.before_answer is not None:
-            await bank.before_answer(payment)
-        if fault is not None:
-            raise fault
-        return _session(payment)
-
-    async def fetch_payment(self, external_id: str) -> PaymentUpdate:
-        bank = self._bank
-        await bank.called("fetch")
-        if bank.fetch_fault is not None:
-            raise bank.fetch_fault
-        if external_id not in bank.payments:
-            raise Rejected("no_such_payment")
-        payment = bank.payments[external_id]
-        bank.fetched.append(payment)
-        return payment.update(f"poll_{external_id}_{payment.version}", bank.now())
-
-    async def cancel_payment(self, external_id: str) -> None:
-        bank = self._bank
-        await bank.called("cancel")
-        fault, bank.cancel_fault = bank.cancel_fault, None
-        if fault is not None:
-            raise fault
-        payment = bank.payments[external_id]
-        if payment.status in (PaymentStatus.PAID, PaymentStatus.ACCEPTED, PaymentStatus.REVERSED):
-            raise Rejected("too_late")
-        if payment.status is PaymentStatus.PENDING:
-            bank.change(external_id, PaymentStatus.CANCELLED, received=payment.received)
-
-    async def find_payment(self, request: PaymentRequest) -> PaymentSession | None:
-        bank = self._bank
-        await bank.called("find")
-        if bank.fetch_fault is not None:
-            raise bank.fetch_fault
-        made = [p for p in bank.of(request.reference) if p.request.idempotency_key == request.idempotency_key]
-        return _session(made[0]) if made else None
-
-    async def parse_webhook(self, request: WebhookRequest) -> Sequence[PaymentUpdate]:
-        if request.headers.get("x-signature") != self._settings.secret.reveal():
-            raise InvalidSignature
-        said = orjson.loads(request.body)
-        currency = said["currency"]
-        return (
-            PaymentUpdate(
-                said["event_id"],
-                said["external_id"],
-                PaymentStatus(said["status"]),
-                request.received_at,
-                Money(said["received"], currency),
-                Money(said["reversed"], currency),
-                reference=said["reference"],
-            ),
-        )
-
-
-def _session(payment: Payment) -> PaymentSession:
-    return PaymentSession(payment.id, f"https://bank.example/{payment.id}", payment.request.expires_at)
+from gateway.ports.errors import AdapterError, InvalidSignature
+from gateway.ports.provider import ProviderPlugin
+from gateway.ports.values import WebhookRequest
+from tests.harness.vendors_bank import FAST as FAST
+from tests.harness.vendors_bank import PROOF as PROOF
+from tests.harness.vendors_bank import Payment as Payment
+from tests.harness.vendors_bank import Settings, SimBank
 
 
 class SimChannel:

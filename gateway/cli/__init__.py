@@ -12,7 +12,21 @@ from typer.core import TyperGroup
 from typer.exceptions import Abort, Exit, TyperException
 
 from gateway import __version__
-from gateway.cli import chat, dates, invoices, keys, mail, pushes, reminders, serving, setup, tasks, templates, whatsapp
+from gateway.cli import (
+    chat,
+    dates,
+    invoices,
+    keys,
+    mail,
+    pushes,
+    refunds,
+    reminders,
+    serving,
+    setup,
+    tasks,
+    templates,
+    whatsapp,
+)
 
 
 class Commands(TyperGroup):
@@ -71,6 +85,7 @@ def application() -> typer.Typer:
     app.add_typer(invoices.group(), name="invoice", rich_help_panel="Bill")
     app.add_typer(mail.group(), name="email", rich_help_panel="Bill")
     app.add_typer(reminders.group(), name="reminders", rich_help_panel="Bill")
+    app.add_typer(refunds.group(), name="refund", rich_help_panel="Bill")
     look_after = "Look after"
     app.command(rich_help_panel=look_after)(setup.backup)
     app.command(rich_help_panel=look_after)(setup.restore)

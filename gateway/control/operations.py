@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from gateway.api import errors
 from gateway.api.invoices import draft_of
 from gateway.api.models import NewInvoice
-from gateway.control import talking
+from gateway.control import refunding, talking
 from gateway.control.checks import check
 from gateway.control.packing import unpack_biller
 from gateway.control.shared import Json, Refused, biller_of
@@ -271,6 +271,9 @@ OPERATIONS: Mapping[str, Operation] = {
     "push.replay_since": _replay_since,
     "tasks": _list_tasks,
     "tasks.replay": _replay_task,
+    "refund.list": refunding.list_refunds,
+    "refund.retry": refunding.retry_refund,
+    "refund.done": refunding.report_done,
     "templates.sync": talking.sync_templates,
     "reminders.plan": talking.plan_reminders,
     "webhooks": _webhooks,

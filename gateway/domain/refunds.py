@@ -234,10 +234,11 @@ def seen(figure: int, attempt: Attempt, refunds: Iterable[Refund], *, asked_at: 
         undone = []
         if asked_at is not None:
             for row in sorted(mine, key=lambda row: -row.id):
-                if row.state is R.DONE and row.given_by is By.DESK and row.amount_minor <= drop:
+                if row.state is R.DONE and row.given_by is By.DESK and drop > 0:
                     undone.append(row)
                     drop -= row.amount_minor
-        return Seen(undone=tuple(undone), ask=tuple(own_done), look=asked_at is None and drop > 0)
+        still_given = max(0, -drop) if undone else 0  # the desk's are known by their sum alone
+        return Seen(still_given, undone=tuple(undone), ask=tuple(own_done), look=asked_at is None and drop > 0)
     under_way = [row for row in mine if row.under_way]
     extra = figure - known - sum(row.amount_minor for row in under_way)
     ask = tuple(under_way) if figure > known else ()

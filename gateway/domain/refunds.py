@@ -223,36 +223,40 @@ class Seen:
 def seen(figure: int, attempt: Attempt, refunds: Iterable[Refund], *, asked_at: datetime | None) -> Seen:
     """Compares the provider's cumulative figure with the refunds of the attempt that are booked or under way.
 
-    `asked_at`: when the provider was asked for it; None for a webhook, which may be old. A figure that falls, or that may still hold
-    a refund which failed since, is believed only when it was asked for.
+    `asked_at`: when the provider was asked for it; None for a webhook. A webhook may be old, and the sum may have fallen since: what
+    is new in it is asked for before it is believed. So is a sum that may still hold a refund which has failed meanwhile.
     """
     mine = [row for row in refunds if row.attempt_id == attempt.id]
-    known = attempt.refunded_minor
-    own_done = [row for row in mine if row.state is R.DONE and row.given_by is By.PROVIDER]
-    if figure < known:
-        drop = known - figure - sum(row.amount_minor for row in own_done)
-        undone = []
-        if asked_at is not None:
-            for row in sorted(mine, key=lambda row: -row.id):
-                if row.state is R.DONE and row.given_by is By.DESK and drop > 0:
-                    undone.append(row)
-                    drop -= row.amount_minor
-        still_given = max(0, -drop) if undone else 0  # the desk's are known by their sum alone
-        return Seen(still_given, undone=tuple(undone), ask=tuple(own_done), look=asked_at is None and drop > 0)
+    done = [row for row in mine if row.state is R.DONE]
+    own, desk = ([row for row in done if row.given_by is by] for by in (By.PROVIDER, By.DESK))
     under_way = [row for row in mine if row.under_way]
-    extra = figure - known - sum(row.amount_minor for row in under_way)
-    ask = tuple(under_way) if figure > known else ()
+    if figure < attempt.refunded_minor:
+        drop = attempt.refunded_minor - figure - _sum(own)
+        if asked_at is None or drop <= 0:
+            return Seen(ask=tuple(own), look=drop > 0)
+        undone = []
+        for row in sorted(desk, key=lambda row: -row.id):
+            if drop > 0:
+                undone.append(row)
+                drop -= row.amount_minor
+        return Seen(max(0, -drop), undone=tuple(undone), ask=tuple(own))  # the desk's are known by their sum alone
+    if figure == attempt.refunded_minor:
+        return Seen()
+    extra = figure - attempt.refunded_minor - _sum(under_way)
     if extra <= 0:
-        return Seen(ask=ask)
-    failed = [row for row in mine if row.state is R.FAILED and row.told]
-    if any(asked_at is None or row.updated_at > asked_at for row in failed):
-        return Seen(ask=ask, look=True)
+        return Seen(ask=tuple(under_way))
+    if asked_at is None or any(row.state is R.FAILED and row.told and row.updated_at > asked_at for row in mine):
+        return Seen(ask=tuple(under_way), look=True)
     by_hand = []
-    for row in mine:
-        if row.state is R.DONE and row.given_by is By.PERSON and row.amount_minor <= extra:
+    for row in done:
+        if row.given_by is By.PERSON and row.amount_minor <= extra:
             by_hand.append(row)
             extra -= row.amount_minor
-    return Seen(desk_minor=extra, by_hand=tuple(by_hand), ask=ask)
+    return Seen(extra, tuple(by_hand), ask=tuple(under_way))
+
+
+def _sum(refunds: Iterable[Refund]) -> int:
+    return sum(row.amount_minor for row in refunds)
 
 
 # A refund that is done is asked about now and then: a card's bank may send it back for weeks.

@@ -21,7 +21,7 @@ from gateway.domain.refunds import MOVES, Refund, RefundReason, RefundState
 from gateway.services.directory import Biller, Directory, ProviderAccount
 from gateway.store import events, outbox, payments, refunds
 
-GIVE_BACK = "refund"  # the outbox's kind
+GIVE_BACK, LOOK = "refund", "refund-look"  # the outbox's kinds, by refund and by attempt
 
 
 def account_of(directory: Directory, attempt: Attempt | None) -> ProviderAccount | None:

@@ -17,7 +17,7 @@ from gateway.domain.payments import Attempt, Verdict, shown
 from gateway.domain.refunds import By, Refund, RefundReason, RefundState
 from gateway.ports.provider import PaymentStatus, PaymentUpdate, RefundStatus, RefundUpdate
 from gateway.ports.values import Money
-from gateway.services import attempts, closing, dues, ladder
+from gateway.services import closing, dues, ladder
 from gateway.services.directory import Directory
 from gateway.services.errors import NotFound
 from gateway.store import invoices, outbox, payments, refunds
@@ -28,7 +28,7 @@ GIVEN = "refund"  # the source of these lines in the ledger
 def look(
     conn: sa.Connection, directory: Directory, attempt_id: int, update: PaymentUpdate, now: datetime, *, asked: bool
 ) -> None:
-    """Books money that was given back at the provider by somebody else, and has our own refunds asked about.
+    """Takes note of the provider's own sum of money given back: books what was given by somebody else, has our own refunds asked about.
 
     `asked`: the provider was asked for it. What is not certain from a webhook, which may be old, is asked for then.
     """
@@ -41,7 +41,7 @@ def look(
         dues.ask(conn, directory, attempt, row, now)
     account = directory.provider(attempt.account_id)
     if found.look and account is not None:
-        outbox.poke(conn, attempts.POLL, attempt.id, account.destination, now, now)
+        outbox.poke(conn, dues.LOOK, attempt.id, account.destination, now, now)
     for row in found.undone:
         come_back(conn, directory, row.id, "came_back", now)
     for row in found.by_hand:

@@ -22,7 +22,7 @@ from gateway.services import payments as door
 from gateway.services.attempts import POLL
 from gateway.services.context import Context
 from gateway.services.directory import ProviderAccount
-from gateway.store import events, invoices, outbox, payments, refunds
+from gateway.store import events, invoices, outbox, payments
 
 UNANSWERED = timedelta(seconds=60)  # a call that opens a payment has ended by then
 
@@ -35,10 +35,7 @@ async def poll(ctx: Context, attempt_id: int) -> timedelta | None:
     """
     now = ctx.clock.now()
     attempt = await ctx.db.read(lambda conn: payments.get(conn, attempt_id))
-    if attempt is None:
-        return None
-    if not attempt.polled_at(now):
-        await _given_back(ctx, attempt, now)
+    if attempt is None or not attempt.polled_at(now):
         return None
     if ctx.directory.channel(attempt.account_id) is not None:
         return await _run_out(ctx, attempt, now)
@@ -63,17 +60,6 @@ async def poll(ctx: Context, attempt_id: int) -> timedelta | None:
         update = _expired(update, now)
     await ctx.db.write(lambda conn: _polled(conn, ctx, attempt, update, now))
     return wait
-
-
-async def _given_back(ctx: Context, attempt: Attempt, now: datetime) -> None:
-    """A payment that is over is asked about once more where money goes back: its provider's sum settles what a webhook left open."""
-    account = ctx.directory.provider(attempt.account_id)
-    listed = await ctx.db.read(lambda conn: refunds.of_invoice(conn, attempt.invoice_id))
-    if account is None or attempt.external_id is None or not any(row.attempt_id == attempt.id for row in listed):
-        return
-    with contextlib.suppress(Rejected):
-        update = await account.make().fetch_payment(attempt.external_id)
-        await ctx.db.write(lambda conn: door.apply_update(conn, ctx.directory, attempt.id, update, door.POLL, now))
 
 
 def _expired(update: PaymentUpdate, now: datetime) -> PaymentUpdate:

@@ -5,6 +5,7 @@ What nobody answered is looked up before it is sent again, and is sent again und
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from datetime import datetime
 from typing import cast
@@ -47,6 +48,21 @@ async def carry(ctx: Context, refund_id: int) -> datetime | None:
         raise RetryLater("its account is not served here")
     step = _Step(ctx, account, attempt, refund)
     return await (step.look_up() if refund.told else step.submit(first=True))
+
+
+async def look(ctx: Context, attempt_id: int) -> datetime | None:
+    """Asks a provider what it gave back of a payment in all, because a webhook, which may be old, says something new of it."""
+    attempt = await ctx.db.read(lambda conn: payments.get(conn, attempt_id))
+    account = None if attempt is None else ctx.directory.provider(attempt.account_id)
+    if attempt is None or attempt.external_id is None:
+        return None
+    if account is None:
+        raise RetryLater("its account is not served here")
+    now = ctx.clock.now()
+    with contextlib.suppress(Rejected):
+        update = await account.make().fetch_payment(attempt.external_id)
+        await ctx.db.write(lambda conn: door.apply_update(conn, ctx.directory, attempt_id, update, door.POLL, now))
+    return None
 
 
 def request_of(ctx: Context, refund: Refund, attempt: Attempt) -> RefundRequest:

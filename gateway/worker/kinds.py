@@ -85,6 +85,7 @@ KINDS: Mapping[str, Kind] = {
     attempts.POLL: Kind(_poll, (10, 20, MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR), endless=True),
     closing.CLOSE: Kind(_once(polling.close), (5, 30, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 6 * HOUR)),
     dues.GIVE_BACK: Kind(_once(refunding.carry), (5, 30, 2 * MINUTE, 10 * MINUTE, HOUR), endless=True),
+    dues.LOOK: Kind(_once(refunding.look), (5, 30, 2 * MINUTE, 10 * MINUTE, HOUR), endless=True),
     attempts.APPLY_INBOX: Kind(
         _apply_inbox, (1, 2, 5, 15, MINUTE, 5 * MINUTE, 30 * MINUTE, HOUR, 6 * HOUR, DAY, DAY, DAY)
     ),

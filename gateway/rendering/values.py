@@ -195,7 +195,7 @@ class PayPage:
 
     `revision` changes whenever the page would: the live stream sends it, and the page fetches itself when it differs.
     `notice` is a code of the catalogue (`notice.<code>`: payment_failed, unavailable, cancelled, amount_changed,
-    duplicate), `reason` one of `reason.<code>`. `payer_name` is masked here and nowhere else. `returned`: the payer has
+    duplicate, reversed ...), `reason` one of `reason.<code>`. `payer_name` is masked here and nowhere else. `returned`: the payer has
     just come back. `chats` are channels that the payer can bind from here, by a POST to `{path}/chats/{name}`.
     """
 

@@ -11,6 +11,7 @@ from gateway.domain.deliveries import Delivery, MessageKind
 from gateway.domain.invoices import IconState, Invoice, InvoiceStatus, icon_state
 from gateway.domain.payments import Attempt, AttemptStatus
 from gateway.domain.references import reference, spaced
+from gateway.domain.refunds import EXCESS, FOR_A_PERSON, UNDER_WAY, RefundState
 from gateway.domain.reminders import LATER_BUTTON, when_of
 from gateway.ports.channel import OpensChats
 from gateway.ports.values import Money
@@ -103,7 +104,7 @@ def message(ctx: Context, biller: Biller, views: Sequence[View], delivery: Deliv
             reason=(failed.reason if failed else None) or "",
             method=failed.method if failed else "",
         )
-    received = [line for line in view.lines if line.delta_minor > 0]
+    received = [line for line in view.lines if line.delta_minor > 0 and line.refund_id is None]
     newest = received[-1] if received else None
     at = newest.recorded_at if newest else invoice.updated_at
     return PaymentReceived(
@@ -220,8 +221,7 @@ def pay_page(
     reason = ""
     if not notice and invoice.payable and last is not None and last.status is AttemptStatus.FAILED:
         notice, reason = "payment_failed", last.reason or ""
-    elif not notice and any(refund.reason == "duplicate" for refund in view.refunds):
-        notice = "duplicate"
+    notice = notice or money_back(view)
     today = biller.today(ctx.clock.now())
     return PayPage(
         brand=brand(ctx, biller),
@@ -246,6 +246,23 @@ def pay_page(
         overdue=invoice.payable and invoice.due_on < today,
         chats=chats(ctx, view) if invoice.payable else [],
     )
+
+
+def money_back(view: View) -> str:
+    """The notice that tells the payer of money taken back or given back, and what happens now; empty when there is none.
+
+    What is owed again comes first; then what is still to come, and what was given back last.
+    """
+    if view.invoice.payable:
+        if any(attempt.reversed_minor for attempt in view.attempts):
+            return "reversed"
+        if any(row.state is RefundState.DONE and row.reason not in EXCESS and row.counts_minor for row in view.refunds):
+            return "given_back"
+    for states, ending in ((UNDER_WAY, "_under_way"), (FOR_A_PERSON, ""), ((RefundState.DONE,), "_done")):
+        for row in reversed(view.refunds):
+            if row.state in states:
+                return f"{row.reason if row.reason in EXCESS else 'refund'}{ending}"
+    return ""
 
 
 def chats(ctx: Context, view: View) -> list[str]:

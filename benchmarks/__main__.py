@@ -25,8 +25,10 @@ from benchmarks.legs import (
     intake,
     journey,
     page,
+    polls,
     push,
     reminders,
+    starting,
     turnaround,
 )
 from benchmarks.rounds import Plan, Result
@@ -44,6 +46,8 @@ LEGS: dict[str, Callable[[Plan], Awaitable[Result]]] = {
     "dates": dates.run,
     "chat": chat.run,
     "reminders": reminders.run,
+    "starting": starting.run,
+    "polls": polls.run,
 }
 
 

@@ -47,7 +47,7 @@ async def main() -> None:
         ready = {"port": int(running.url.rpartition(":")[2]), "key": key}
         commands = {
             name: getattr(under_test, name)
-            for name in ("work", "rest", "clone", "add_tasks", "drain", "count", "apply", "replan", "foresee")
+            for name in ("work", "rest", "clone", "add_tasks", "drain", "count", "apply", "replan", "foresee", "polled")
         }
         async with under_test.resting_at_the_end():
             await child.obey(ready, commands)
@@ -128,6 +128,11 @@ class _UnderTest:
         assert biller is not None
         found, _ = await forecast.ahead(self._ctx, biller, told["days"], told["number"])
         return {"messages": sum(one.status == "send" for one in found)}
+
+    async def polled(self, told: dict[str, Any]) -> dict[str, int]:
+        """How many polls were answered and booked."""
+        query = sa.select(sa.func.coalesce(sa.func.sum(schema.payment_attempt.c.polls), 0))
+        return {"polls": await self._ctx.db.read(lambda conn: int(conn.execute(query).scalar_one()))}
 
     async def count(self, told: dict[str, Any]) -> dict[str, int]:
         """How many rows there are in each table."""

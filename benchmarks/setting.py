@@ -87,6 +87,7 @@ def biller(
                 "api_url": bank_url,
                 "api_key": {"env": "BANK"},
                 "webhook_secret": {"env": "BANK"},
+                "methods": ["bank", "card"],  # as many as the floor of the pay page shows
             }
         },
         "reminders": reminders or {},
@@ -151,6 +152,8 @@ def confirmation(external_id: str, reference: str, *, path: str) -> bytes:
         "amount": 12345,
         "received": 12345,
         "reversed": 0,
+        "refunded": 0,
+        "fee": 120,
         "currency": "RON",
         "reference": reference,
         "method": "bank",

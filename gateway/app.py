@@ -28,7 +28,7 @@ from gateway.lmtp import LmtpListener
 from gateway.outbound import OutboundClient, PushClient
 from gateway.registry import Registry
 from gateway.rendering import Renderer
-from gateway.services import transcripts
+from gateway.services import reconciling, transcripts
 from gateway.services.context import Context
 from gateway.services.directory import Directory
 from gateway.signing import LinkSigner, TokenSigner
@@ -160,6 +160,7 @@ async def running(
             await stack.enter_async_context(control.listening(ctx, control_socket))
         if worker is not None:
             await ctx.db.write(lambda conn: transcripts.forget_in_time(conn, ctx, ctx.clock.now()))
+            await ctx.db.write(lambda conn: reconciling.follow_in_time(conn, ctx, ctx.clock.now()))
             if ctx.db.dialect == "sqlite":  # nobody else has the file, so whoever held a task was killed
                 await ctx.db.write(lambda conn: outbox.release_orphans(conn, ctx.clock.now()))
             work = asyncio.create_task(worker.run(), name="worker")

@@ -18,7 +18,9 @@ from gateway.cli import (
     invoices,
     keys,
     mail,
+    providers,
     pushes,
+    reconcile,
     refunds,
     reminders,
     serving,
@@ -89,8 +91,10 @@ def application() -> typer.Typer:
     look_after = "Look after"
     app.command(rich_help_panel=look_after)(setup.backup)
     app.command(rich_help_panel=look_after)(setup.restore)
+    app.add_typer(reconcile.group(), name="reconcile", rich_help_panel=look_after)
     app.add_typer(tasks.group(), name="tasks", rich_help_panel=look_after)
     app.add_typer(pushes.group(), name="push", rich_help_panel=look_after)
+    app.add_typer(providers.group(), name="provider", rich_help_panel="Extend")
     return app
 
 

@@ -17,14 +17,14 @@ from pydantic import ValidationError
 from gateway.api import errors
 from gateway.api.invoices import draft_of
 from gateway.api.models import NewInvoice
-from gateway.control import refunding, talking
+from gateway.control import money, refunding, talking
 from gateway.control.checks import check
 from gateway.control.packing import unpack_biller
 from gateway.control.shared import Json, Refused, biller_of
 from gateway.domain import ids
 from gateway.domain import keys as key_rules
 from gateway.domain.keys import Scope
-from gateway.services import invoices, keys, push_endpoints, setup, transcripts
+from gateway.services import invoices, keys, push_endpoints, reconciling, setup, transcripts
 from gateway.services.context import Context
 from gateway.services.directory import Biller
 from gateway.services.errors import Conflict, NotFound, ServiceError
@@ -73,6 +73,7 @@ async def _apply(ctx: Context, arguments: Json) -> Json:
     changed = not await setup.is_applied(ctx, config)
     applied = await setup.apply(ctx, config)
     await ctx.db.write(lambda conn: transcripts.forget_in_time(conn, ctx, ctx.clock.now()))
+    await ctx.db.write(lambda conn: reconciling.follow_in_time(conn, ctx, ctx.clock.now()))
     secrets = {url: secret.reveal() for url, secret in applied.secrets.items()}
     return {"biller": applied.slug, "changed": changed, "push_secrets": secrets}
 
@@ -271,6 +272,8 @@ OPERATIONS: Mapping[str, Operation] = {
     "push.replay_since": _replay_since,
     "tasks": _list_tasks,
     "tasks.replay": _replay_task,
+    "reconcile.list": money.list_reconciled,
+    "reconcile.provider": money.reconcile_provider,
     "refund.list": refunding.list_refunds,
     "refund.retry": refunding.retry_refund,
     "refund.done": refunding.report_done,

@@ -39,6 +39,9 @@ CLOSABLE = (
 LATE = (A.FAILED, A.EXPIRED, A.CANCELLED)
 # Where a provider cannot close a session, or takes another card after one that it declined, money may come until the session is over.
 AFTERWARDS = timedelta(hours=1)
+SILENT_FOR = timedelta(
+    days=60
+)  # how long what the payer transfers from their own bank is waited for; later money counts too
 
 _BEFORE_MONEY = frozenset({A.ACCEPTED, A.FAILED, A.EXPIRED, A.CANCELLED, A.PAID, A.REVERSED})
 MOVES: dict[AttemptStatus, frozenset[AttemptStatus]] = {
@@ -116,6 +119,16 @@ class Attempt:
     @property
     def open(self) -> bool:
         return self.status in OPEN
+
+    @property
+    def silent(self) -> bool:
+        """Whether nobody can be asked how it goes: the payer was told what to type into their own bank, and may, some day."""
+        return self.transfer is not None
+
+    @property
+    def awaited(self) -> bool:
+        """Whether a payer was sent to a provider whose answer is not known yet."""
+        return self.open and self.external_id is not None and self.closing_at is None and not self.silent
 
     def polled_at(self, now: datetime) -> bool:
         """Whether money may still come, so that the provider is asked."""
@@ -284,12 +297,25 @@ def _unchanged(invoice: Invoice, attempt: Attempt, verdict: Verdict, reason: str
     )
 
 
+def transfer_open(attempts: Sequence[Attempt]) -> Attempt | None:
+    """The transfer that the payer was last told how to make, as long as it may be made."""
+    return next((one for one in reversed(attempts) if one.silent and one.open and one.closing_at is None), None)
+
+
+def transfer_for(attempts: Sequence[Attempt]) -> Attempt | None:
+    """The attempt to which money belongs that came by bank transfer: the one that is open, else the last that is over unpaid."""
+    over = (
+        one for one in reversed(attempts) if one.silent and one.status in CLOSABLE + LATE and not one.received_minor
+    )
+    return transfer_open(attempts) or next(over, None)
+
+
 def next_poll(polls: int, age_s: float, steps: Sequence[int] = ()) -> float | None:
     """Seconds to the next poll, or None after 60 days.
 
     `steps` are the biller's own intervals, of which the last repeats; without any, the ladder of DESIGN.md.
     """
-    if age_s > _GIVE_UP_S:
+    if age_s > GIVEN_UP_AFTER.total_seconds():
         return None
     ladder = steps or _LADDER
     return float(ladder[min(polls, len(ladder) - 1)])
@@ -297,5 +323,5 @@ def next_poll(polls: int, age_s: float, steps: Sequence[int] = ()) -> float | No
 
 # Fast at first; while somebody watches, the page asks for more than this.
 _LADDER = (10, 20, 30, 60, 300, 900, 3_600, 21_600, 86_400)
-_GIVE_UP_S = 60 * 86_400.0
+GIVEN_UP_AFTER = timedelta(days=60)
 WATCHED_POLL_S = 2.0

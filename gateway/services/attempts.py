@@ -13,7 +13,7 @@ from gateway.domain import references
 from gateway.domain.events import EventType, NewEvent
 from gateway.domain.ids import ATTEMPT, show
 from gateway.domain.invoices import Invoice
-from gateway.domain.payments import Attempt, AttemptStatus
+from gateway.domain.payments import SILENT_FOR, Attempt, AttemptStatus
 from gateway.ports.errors import OutcomeUnknown, Rejected, RetryLater
 from gateway.ports.provider import PaymentRequest, PaymentSession
 from gateway.services.closing import CLOSE
@@ -30,7 +30,7 @@ def methods(ctx: Context, biller_id: int, currency: str) -> dict[str, ProviderAc
     """The ways to pay that this biller offers in this currency, each with the account that serves it, in the file's order."""
     offered: dict[str, ProviderAccount] = {}
     for account in ctx.directory.providers_of(biller_id):
-        if account.plugin.currencies is None or currency in account.plugin.currencies:
+        if account.takes(currency):
             for method in account.methods:
                 offered.setdefault(method, account)
     return offered
@@ -104,7 +104,8 @@ def _reserve(
         fresh = attempt.status is AttemptStatus.PENDING and attempt.closing_at is None and attempt.expires_at > now
         if same and fresh and attempt.redirect_url is not None:
             return attempt
-    expires_at = now + timedelta(minutes=biller.settings.payments.attempt_minutes)
+    minutes = timedelta(minutes=biller.settings.payments.attempt_minutes)
+    expires_at = now + (SILENT_FOR if account.plugin.silent else minutes)
     attempt_id = payments.reserve(conn, new_row(invoice, account.id, expires_at, now) | dict(asked))
     reference = f"{invoice.number[:40]}-{attempt_id}"
     payments.name_attempt(conn, attempt_id, reference)
@@ -149,6 +150,7 @@ def request_of(ctx: Context, invoice: Invoice, attempt: Attempt, account: Provid
         method=attempt.method,
         creditor_reference=references.reference(invoice.id),
         choice=attempt.choice,
+        asked_at=attempt.created_at,
     )
 
 

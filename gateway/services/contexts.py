@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
+from gateway.domain import standing
 from gateway.domain.deliveries import Delivery, MessageKind
 from gateway.domain.invoices import IconState, Invoice, InvoiceStatus, icon_state
-from gateway.domain.payments import Attempt, AttemptStatus
+from gateway.domain.payments import Attempt, AttemptStatus, transfer_open
 from gateway.domain.references import reference, spaced
-from gateway.domain.refunds import EXCESS, FOR_A_PERSON, UNDER_WAY, RefundState
 from gateway.domain.reminders import LATER_BUTTON, when_of
+from gateway.domain.standing import reason_of
 from gateway.ports.channel import OpensChats
 from gateway.ports.values import Money
 from gateway.rendering import (
@@ -101,7 +102,7 @@ def message(ctx: Context, biller: Biller, views: Sequence[View], delivery: Deliv
             **who,
             amount=invoice.outstanding,
             due_on=invoice.due_on,
-            reason=(failed.reason if failed else None) or "",
+            reason=reason_of(failed.reason) if failed and failed.reason else "",
             method=failed.method if failed else "",
         )
     received = [line for line in view.lines if line.delta_minor > 0 and line.refund_id is None]
@@ -217,12 +218,11 @@ def pay_page(
     """The pay page as things stand now. `notice` is what the payer's last step met."""
     invoice = view.invoice
     details = invoice.details
-    last = view.attempts[-1] if view.attempts else None
-    reason = ""
-    if not notice and invoice.payable and last is not None and last.status is AttemptStatus.FAILED:
-        notice, reason = "payment_failed", last.reason or ""
-    notice = notice or money_back(view)
-    today = biller.today(ctx.clock.now())
+    now = ctx.clock.now()
+    going_back = standing.going_back(view.refunds)
+    said, reason = standing.notice(invoice, view.attempts, going_back, now) if not notice else (notice, "")
+    word = standing.told(view.claims)
+    today = biller.today(now)
     return PayPage(
         brand=brand(ctx, biller),
         state=icon(ctx, biller, view),
@@ -240,29 +240,15 @@ def pay_page(
         lines=lines(invoice),
         document_url=details.get("document_url"),
         settled_on=invoice.settled_at.astimezone(biller.zone).date() if invoice.settled_at else None,
-        notice=notice,
+        notice=said,
         reason=reason,
         returned=returned,
         overdue=invoice.payable and invoice.due_on < today,
+        stage=standing.stage(invoice, view.attempts, view.claims, now, returned=returned),
+        transfer=invoice.payable and transfer_open(view.attempts) is not None,
+        rests_until=word.until_on if word else None,
         chats=chats(ctx, view) if invoice.payable else [],
     )
-
-
-def money_back(view: View) -> str:
-    """The notice that tells the payer of money taken back or given back, and what happens now; empty when there is none.
-
-    What is owed again comes first; then what is still to come, and what was given back last.
-    """
-    if view.invoice.payable:
-        if any(attempt.reversed_minor for attempt in view.attempts):
-            return "reversed"
-        if any(row.state is RefundState.DONE and row.reason not in EXCESS and row.counts_minor for row in view.refunds):
-            return "given_back"
-    for states, ending in ((UNDER_WAY, "_under_way"), (FOR_A_PERSON, ""), ((RefundState.DONE,), "_done")):
-        for row in reversed(view.refunds):
-            if row.state in states:
-                return f"{row.reason if row.reason in EXCESS else 'refund'}{ending}"
-    return ""
 
 
 def chats(ctx: Context, view: View) -> list[str]:
@@ -277,5 +263,6 @@ def chats(ctx: Context, view: View) -> list[str]:
 
 
 def revision(ctx: Context, biller: Biller, view: View) -> str:
-    """Changes whenever the pay page would: the events so far, and the icon, which also turns with the date."""
-    return f"{view.sequence}.{icon(ctx, biller, view).value}"
+    """Changes whenever the pay page would: the events so far, and the icon and the stage, which also turn with time."""
+    stage = standing.stage(view.invoice, view.attempts, view.claims, ctx.clock.now())
+    return ".".join(part for part in (str(view.sequence), icon(ctx, biller, view).value, stage.value) if part)

@@ -203,7 +203,9 @@ class _Step:
             current = self._current(conn)
             if current is None:
                 return None
-            if current.state is not self.refund.state and not current.under_way:  # the payment's own sum must say so too
+            if (
+                current.state is not self.refund.state and not current.under_way
+            ):  # the payment's own sum must say so too
                 outbox.poke(conn, dues.LOOK, self.attempt.id, self.account.destination, now, now)
             if not current.under_way and current.state is not RefundState.DONE:
                 return None

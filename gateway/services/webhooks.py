@@ -18,7 +18,7 @@ from gateway.store.billers import CHANNEL
 from gateway.store.inbox import Raw
 
 _KEPT_HEADERS = ("content-type", "user-agent")
-_KEPT_MARKS = ("signature", "webhook-", "event", "request-id", "idempotency", "timestamp")
+_KEPT_MARKS = ("signature", "verification", "webhook-", "event", "request-id", "idempotency", "timestamp")
 
 
 def raw_of(request: WebhookRequest) -> Raw:
@@ -56,7 +56,7 @@ def book(
     inbox_id = inbox.keep(conn, account.row.inbox, update.event_id, raw, now)
     if inbox_id is None:
         return False
-    attempt_id = _attempt_for(conn, account, update, now)
+    attempt_id = attempt_for(conn, account, update, now)
     if attempt_id is None:
         inbox.hold(conn, inbox_id, _as_json(update))
         outbox.add(conn, APPLY_INBOX, inbox_id, "", now + timedelta(seconds=5), now)
@@ -65,7 +65,7 @@ def book(
     return True
 
 
-def _attempt_for(conn: sa.Connection, account: Account, update: PaymentUpdate, now: datetime) -> int | None:
+def attempt_for(conn: sa.Connection, account: Account, update: PaymentUpdate, now: datetime) -> int | None:
     """The attempt that an update speaks of; a second payment that the vendor made of one attempt becomes one of its own."""
     attempt = payments.find(conn, account.id, update.external_id, update.reference)
     if attempt is None:
@@ -89,7 +89,7 @@ def apply_held_payment(conn: sa.Connection, directory: Directory, held: inbox.He
     kind, _, name = held.account.partition(":")
     account = directory.channel_called(name) if kind == CHANNEL else directory.provider_called(name)
     update = _from_json(held.parsed)
-    attempt_id = _attempt_for(conn, account, update, now) if account else None
+    attempt_id = attempt_for(conn, account, update, now) if account else None
     if attempt_id is None:
         return False
     apply_update(conn, directory, attempt_id, update, WEBHOOK, now)
@@ -105,6 +105,8 @@ def _as_json(update: PaymentUpdate) -> dict[str, Any]:
         "occurred_at": update.occurred_at.isoformat(),
         "received": update.received and [update.received.minor, update.received.currency],
         "reversed": update.reversed and [update.reversed.minor, update.reversed.currency],
+        "refunded": update.refunded and [update.refunded.minor, update.refunded.currency],
+        "fee": update.fee and [update.fee.minor, update.fee.currency],
         "reason": update.reason,
         "reference": update.reference,
     }
@@ -114,6 +116,6 @@ def _from_json(parsed: dict[str, Any]) -> PaymentUpdate:
     values = {name: value for name, value in parsed.items() if name != "kind"}
     values["status"] = PaymentStatus(values["status"])
     values["occurred_at"] = datetime.fromisoformat(values["occurred_at"])
-    for name in ("received", "reversed"):
+    for name in ("received", "reversed", "refunded", "fee"):
         values[name] = values[name] and Money(*values[name])
     return PaymentUpdate(**values)

@@ -13,21 +13,24 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+import aiohttp
+
+from gateway.ports.errors import NotSupported
 from gateway.ports.http import HttpClient, HttpResponse
-from gateway.ports.provider import Provider, ProviderPlugin
-from gateway.ports.values import Secret, WebhookRequest
+from gateway.ports.provider import PaymentSession, Provider, ProviderPlugin
+from gateway.ports.values import Money, Secret, WebhookRequest
 from gateway.testing.clock import FakeClock
 
 
 class Fault(StrEnum):
-    """What the next create call meets at the vendor."""
+    """What the next create or refund call meets at the vendor; what is made is a payment or a refund."""
 
     RATE_LIMITED = "rate_limited"  # 429, with the vendor's wish in `retry_after_s`
     UNAVAILABLE = "unavailable"  # 503
     SERVER_ERROR = "server_error"  # 500
     REFUSED = "refused"  # the vendor's own refusal, for good
-    HANGS = "hangs"  # the payment is made and no answer comes
-    CUT_MADE = "cut_made"  # the payment is made, and the connection breaks instead of an answer
+    HANGS = "hangs"  # it is made and no answer comes
+    CUT_MADE = "cut_made"  # it is made, and the connection breaks instead of an answer
     CUT_NOT_MADE = "cut_not_made"  # the connection breaks and nothing was made
 
 
@@ -40,6 +43,7 @@ class Happening(StrEnum):
     EXPIRED = "expired"
     LATE = "late"  # the money, after EXPIRED
     REVERSED = "reversed"  # the money is taken back, after PAID
+    REFUNDED = "refunded"  # the biller gives all of it back at the vendor's own desk, after PAID
 
 
 class Key(StrEnum):
@@ -85,7 +89,7 @@ class Wire:
 
 
 class ProviderBench(ABC):
-    """The things that only a provider's own tests can know.
+    """The things that only a provider's own tests can know. What the vendor does not have raises NotSupported: the case is skipped.
 
     `settings` accept webhooks by `Key.PRESENT` alone, `rotating` (None when the vendor has no such thing) by `Key.OLD`
     too. `timed` says that a signature covers the time of signing, `signed` that there is a signature at all.
@@ -107,7 +111,7 @@ class ProviderBench(ABC):
 
     @abstractmethod
     def arm(self, fault: Fault) -> None:
-        """The next create call meets `fault`."""
+        """The next create call meets `fault`. Raises NotSupported where creating a payment calls nobody."""
 
     @abstractmethod
     async def vanish(self) -> None:
@@ -117,21 +121,63 @@ class ProviderBench(ABC):
     def made(self, reference: str) -> int:
         """How many payments the vendor has made for `reference`."""
 
+    async def arrive(self, session: PaymentSession) -> None:
+        """The payer's browser does what the page tells it: posts the form, if there is one, and the vendor takes it."""
+        if session.form is None:
+            return
+        async with (
+            aiohttp.ClientSession() as browser,
+            browser.post(session.redirect_url, data=dict(session.form), allow_redirects=False) as answer,
+        ):
+            assert answer.status < 400, f"the vendor refuses the form: {answer.status} {await answer.text()}"
+
     @abstractmethod
     async def happen(self, external_id: str, happening: Happening) -> None:
         """Lets it happen at the vendor. Raises NotSupported where the vendor knows no such thing."""
 
     @abstractmethod
-    def webhook_body(self, external_id: str, *, status: str | None = None, event_type: str | None = None) -> bytes:
-        """What the vendor posts about the payment as it is now, or with a status or an event type of this name."""
+    def webhook_body(
+        self,
+        external_id: str,
+        *,
+        status: str | None = None,
+        event_type: str | None = None,
+        amount: Money | None = None,
+    ) -> bytes:
+        """What the vendor posts about the payment as it is now, or with a status or an event type of this name.
+
+        With an `amount` it says that this was paid. Raises NotSupported where the vendor's webhooks say no such thing, or there are none.
+        """
+
+    def of_another(self, body: bytes, external_id: str, reference: str) -> bytes:
+        """The same webhook about a payment that the account never made: neither this id nor our reference is in it."""
+        for ours in (external_id, reference):
+            body = body.replace(ours.encode(), ours[:-1].encode() + (b"0" if ours[-1] != "0" else b"1"))
+        return body
+
+    def arm_refund(self, fault: Fault) -> None:
+        """The next refund call meets `fault`."""
+        raise NotSupported("the vendor gives nothing back")
+
+    def refunded(self, external_id: str) -> int:
+        """How much of the payment the vendor has given back, in minor units; what is on its way counts."""
+        raise NotSupported("the vendor gives nothing back")
+
+    async def fail_refund(self, external_id: str) -> None:
+        """The vendor finds that the payment's last refund, which it had taken, cannot be done."""
+        raise NotSupported("a refund does not fail later")
 
     @abstractmethod
     def sign(self, body: bytes, signed_at: datetime, key: Key = Key.PRESENT) -> WebhookRequest:
-        """`body` as the vendor's webhook, signed at that time and received now."""
+        """`body` as the vendor's webhook, signed at that time and received now. Raises NotSupported where there are none."""
 
     def unsigned(self, body: bytes) -> WebhookRequest:
         """`body` as anybody could post it."""
-        return dataclasses.replace(self.sign(body, self.clock.now()), headers={"content-type": "application/json"})
+        headers = {"content-type": "application/json"}
+        try:
+            return dataclasses.replace(self.sign(body, self.clock.now()), headers=headers)
+        except NotSupported:
+            return WebhookRequest(body, headers, "http://127.0.0.1:9/hooks/providers/acme.pay", self.clock.now())
 
     def secrets(self) -> tuple[str, ...]:
         """Every secret in the settings, in the clear."""

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from gateway.ports.errors import AdapterError, NotSupported, OutcomeUnknown
-from gateway.ports.provider import PaymentRequest, PaymentSession, PaymentStatus, PaymentUpdate
+from gateway.ports.provider import PaymentRequest, PaymentSession, PaymentStatus, PaymentUpdate, RefundRequest
 from gateway.ports.values import Money, WebhookRequest
 from gateway.testing.provider_bench import Fault, Happening, Key, ProviderBench
 
-AMOUNTS = (Money(12_345, "RON"), Money(12_345, "EUR"), Money(500, "JPY"), Money(1_255, "KWD"))
-PERSONAL = ("ana.popescu@example.ro", "Ana Popescu")
+AMOUNTS = (Money(12_345, "RON"), Money(12_345, "EUR"), Money(500, "JPY"), Money(1_250, "KWD"))
+PERSONAL = ("ana.popescu@example.ro", "Ana Popescu", "192.0.2.44")
 
 
 def amounts(bench: ProviderBench) -> list[Money]:
@@ -40,30 +40,86 @@ def a_request(bench: ProviderBench, **changes: object) -> PaymentRequest:
         "locale": "ro",
         "method": bench.plugin.methods[0].name,
         "payer_email": PERSONAL[0],
+        "asked_at": bench.clock.now(),
+        "creditor_reference": "RF18539007547034",
+        "payer_address": PERSONAL[2],
+        "payer_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
     }
-    return PaymentRequest(**{**usual, **changes})
+    asked = {**usual, **changes}
+    if bench.plugin.chooses:
+        asked.setdefault("choice", a_choice(bench, asked["method"], asked["amount"].currency))
+    return PaymentRequest(**asked)
 
 
-async def paid(bench: ProviderBench) -> tuple[PaymentSession, bytes]:
-    """A paid payment, and the body of the webhook that says so."""
-    session = await bench.provider().create_payment(a_request(bench))
-    await bench.happen(session.external_id, Happening.PAID)
-    return session, bench.webhook_body(session.external_id)
+def a_choice(bench: ProviderBench, method: str, currency: str) -> str | None:
+    """The code of the first choice for that method and currency; None when there is nothing to pick."""
+    choices = bench.provider().choices(method)
+    return next((each.code for each in choices if each.currencies is None or currency in each.currencies), None)
 
 
-async def told_after(bench: ProviderBench, *happenings: Happening) -> PaymentUpdate:
-    """What the last webhook says when these have happened to a new payment. Skips the case where they cannot."""
-    session = await bench.provider().create_payment(a_request(bench))
+def a_refund(bench: ProviderBench, external_id: str, **changes: object) -> RefundRequest:
+    """All of what `a_request` asks for, to give back."""
+    amount = a_request(bench).amount
+    usual: dict[str, Any] = {
+        "idempotency_key": "refund-1-k7",
+        "external_id": external_id,
+        "amount": amount,
+        "paid": amount,
+        "reference": "RFD1K7",
+        "reason": "requested",
+        "refunded": Money(0, amount.currency),
+    }
+    return RefundRequest(**{**usual, **changes})
+
+
+async def opened(bench: ProviderBench, **changes: object) -> PaymentSession:
+    """A payment that the payer has arrived at."""
+    session: PaymentSession = await bench.provider().create_payment(a_request(bench, **changes))
+    await bench.arrive(session)
+    return session
+
+
+async def after(bench: ProviderBench, *happenings: Happening, **changes: object) -> PaymentSession:
+    """A payment to which these have happened. Skips the case where they cannot."""
+    session = await opened(bench, **changes)
     with or_skip():
         for happening in happenings:
             await bench.happen(session.external_id, happening)
-    (update,) = await parsed(bench, bench.webhook_body(session.external_id))
+    return session
+
+
+async def paid(bench: ProviderBench) -> tuple[PaymentSession, bytes]:
+    """A paid payment, and the body of the webhook that says so. Skips the case where the vendor posts none."""
+    session = await after(bench, Happening.PAID)
+    with or_skip():
+        return session, bench.webhook_body(session.external_id)
+
+
+async def told_after(bench: ProviderBench, *happenings: Happening) -> PaymentUpdate:
+    """What is heard when these have happened to a new payment. Skips the case where they cannot."""
+    return await heard(bench, (await after(bench, *happenings)).external_id)
+
+
+async def heard(bench: ProviderBench, external_id: str) -> PaymentUpdate:
+    """What the vendor's webhook says now, or the poll's answer where it posts none."""
+    try:
+        body = bench.webhook_body(external_id)
+    except NotSupported:
+        polled: PaymentUpdate = await bench.provider().fetch_payment(external_id)
+        return polled
+    (update,) = await parsed(bench, body)
     return update
+
+
+def armed(bench: ProviderBench, fault: Fault) -> None:
+    """The next create call meets `fault`. Skips the case where it cannot."""
+    with or_skip():
+        bench.arm(fault)
 
 
 async def lost(bench: ProviderBench, fault: Fault) -> PaymentSession | None:
     """Loses the answer to create, then asks the vendor for the payment."""
-    bench.arm(fault)
+    armed(bench, fault)
     with pytest.raises(OutcomeUnknown):
         await bench.provider().create_payment(a_request(bench))
     found: PaymentSession | None = await bench.provider().find_payment(a_request(bench))
@@ -92,10 +148,16 @@ def well_formed(update: PaymentUpdate) -> None:
     assert isinstance(update.external_id, str)
     assert update.external_id
     assert update.occurred_at.tzinfo is not None
-    for money in (update.received, update.reversed):
+    for money in (update.received, update.reversed, update.refunded, update.fee):
         assert money is None or (isinstance(money, Money) and money.minor >= 0)
     assert isinstance(update.reason, str | None)
     assert isinstance(update.reference, str | None)
+
+
+def agree(one: PaymentUpdate, other: PaymentUpdate) -> bool:
+    """Whether push, poll and list say the same of a payment. What was refunded need not be in each."""
+    refunded = {money.minor for money in (one.refunded, other.refunded) if money is not None}
+    return said(one) == said(other) and len(refunded) <= 1
 
 
 def said(update: PaymentUpdate) -> tuple[object, ...]:
@@ -106,6 +168,10 @@ def said(update: PaymentUpdate) -> tuple[object, ...]:
 def only_if(declared: bool, why_not: str) -> None:
     if not declared:
         pytest.skip(why_not)
+
+
+def only_if_asked(bench: ProviderBench) -> None:
+    only_if(not bench.plugin.silent, "nobody can be asked")
 
 
 @contextmanager

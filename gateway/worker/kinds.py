@@ -20,6 +20,7 @@ from gateway.services import (
     plans,
     polling,
     receipts,
+    reconciling,
     refunding,
     reminders,
     revising,
@@ -84,6 +85,7 @@ KINDS: Mapping[str, Kind] = {
     claims.DECIDE: Kind(_once(wishes.decide_claim), (10, MINUTE, 10 * MINUTE, HOUR), endless=True),
     attempts.POLL: Kind(_poll, (10, 20, MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR), endless=True),
     closing.CLOSE: Kind(_once(polling.close), (5, 30, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 6 * HOUR)),
+    reconciling.MOP_UP: Kind(_once(reconciling.mop_up), (MINUTE, 10 * MINUTE, HOUR), endless=True),
     dues.GIVE_BACK: Kind(_once(refunding.carry), (5, 30, 2 * MINUTE, 10 * MINUTE, HOUR), endless=True),
     dues.LOOK: Kind(_once(refunding.look), (5, 30, 2 * MINUTE, 10 * MINUTE, HOUR), endless=True),
     attempts.APPLY_INBOX: Kind(

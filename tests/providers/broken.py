@@ -26,7 +26,7 @@ log = logging.getLogger("broken")
 
 
 class AltersUpdates(SandboxProvider):
-    """Says the same wrong thing in push and poll."""
+    """Says the same wrong thing in push, poll and list."""
 
     def alter(self, update: PaymentUpdate) -> PaymentUpdate:
         raise NotImplementedError
@@ -36,6 +36,9 @@ class AltersUpdates(SandboxProvider):
 
     async def parse_webhook(self, request: WebhookRequest) -> Sequence[PaymentUpdate]:
         return [self.alter(update) for update in await super().parse_webhook(request)]
+
+    async def list_payments(self, since: datetime, until: datetime) -> Sequence[PaymentUpdate]:
+        return [self.alter(update) for update in await super().list_payments(since, until)]
 
 
 class SendsThePayerNowhere(SandboxProvider):
@@ -109,19 +112,21 @@ class GivesUpOnAnOutage(SandboxProvider):
 
 
 class FourHundreds:
-    """A client that takes the vendor's own crash for our mistake."""
+    """A client that takes the vendor's own crash for our mistake, when a URL ends like this."""
 
-    def __init__(self, http: HttpClient) -> None:
+    def __init__(self, http: HttpClient, ending: str) -> None:
         self._http = http
+        self._ending = ending
 
-    async def request(self, *call: Any, **rest: Any) -> HttpResponse:
-        response = await self._http.request(*call, **rest)
-        return replace(response, status=400) if response.status == 500 else response
+    async def request(self, method: str, url: str, **rest: Any) -> HttpResponse:
+        response = await self._http.request(method, url, **rest)
+        crashed = response.status == 500 and url.endswith(self._ending)
+        return replace(response, status=400) if crashed else response
 
 
 class TakesACrashForARefusal(SandboxProvider):
     def __init__(self, settings: Settings, http: HttpClient) -> None:
-        super().__init__(settings, FourHundreds(http))
+        super().__init__(settings, FourHundreds(http, "/payments"))
 
 
 class RetriesARefusal(SandboxProvider):

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import orjson
 import pytest
 
-from gateway.demo.bank import CreateFault, Outcome
-from gateway.demo.bank.ledger import State
+from gateway.demo.bank import CreateFault, Outcome, State
 from gateway.ports.errors import OutcomeUnknown, Rejected, RetryLater
-from gateway.ports.http import HttpResponse
 from gateway.ports.provider import PaymentStatus
 from gateway.ports.values import Money, Secret
-from gateway.testing.provider_steps import a_request, paid, parsed
-from providers.sandbox import PROVIDER, STATUSES, SandboxProvider, Settings
-from tests.providers.sandbox_bench import API_KEY, SandboxBench, open_bench
+from gateway.testing.provider_steps import a_refund, a_request, paid, parsed
+from providers.sandbox import PROVIDER, STATUSES
+from tests.providers.sandbox_bench import API_KEY, SandboxBench, answered, open_bench
 
 PAYMENT = {
     "id": "sbx_1",
@@ -24,6 +22,8 @@ PAYMENT = {
     "reason": None,
     "received": 12_345,
     "reversed": 0,
+    "refunded": 0,
+    "fee": 50,
     "currency": "RON",
     "reference": "ACH1K7",
     "idempotency_key": "attempt-1-k7",
@@ -37,30 +37,6 @@ PAYMENT = {
 async def bench() -> AsyncIterator[SandboxBench]:
     async with open_bench() as bench:
         yield bench
-
-
-class Answers:
-    """An HttpClient with one answer for every call."""
-
-    def __init__(self, status: int, body: bytes) -> None:
-        self._answer = HttpResponse(status, {}, body)
-
-    async def request(
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: Mapping[str, str] | None = None,
-        body: bytes | None = None,
-        submits: bool,
-        timeout_s: float = 15.0,
-    ) -> HttpResponse:
-        return self._answer
-
-
-def answered(body: object, status: int = 200) -> SandboxProvider:
-    raw = body if isinstance(body, bytes) else orjson.dumps(body)
-    return SandboxProvider(Settings("http://127.0.0.1:9/", Secret("key"), Secret("whsec")), Answers(status, raw))
 
 
 def test_every_word_of_the_bank_has_its_row() -> None:
@@ -115,6 +91,7 @@ async def test_an_update_holds_all_that_the_bank_says() -> None:
     assert update.external_id == "sbx_1"
     assert update.status is PaymentStatus.PAID
     assert (update.received, update.reversed) == (Money(12_345, "RON"), Money(0, "RON"))
+    assert (update.refunded, update.fee) == (Money(0, "RON"), Money(50, "RON"))
     assert update.reference == "ACH1K7"
     assert update.reason is None
     assert update.occurred_at == datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -222,7 +199,16 @@ async def test_a_crash_of_the_bank_is_unknown_for_what_submits_only(bench: Sandb
         await crashed.create_payment(a_request(bench))
     with pytest.raises(OutcomeUnknown):
         await crashed.cancel_payment("sbx_1")
-    for read in (crashed.fetch_payment("sbx_1"), crashed.find_payment(a_request(bench))):
+    with pytest.raises(OutcomeUnknown):
+        await crashed.refund_payment(a_refund(bench, "sbx_1"))
+    span = (bench.clock.now(), bench.clock.now())
+    for read in (
+        crashed.fetch_payment("sbx_1"),
+        crashed.find_payment(a_request(bench)),
+        crashed.list_payments(*span),
+        crashed.fetch_refund(a_refund(bench, "sbx_1"), None),
+        crashed.fetch_refund(a_refund(bench, "sbx_1"), "rfd_1"),
+    ):
         with pytest.raises(RetryLater):
             await read
 
@@ -241,5 +227,7 @@ def test_the_plugin_declares_what_it_can() -> None:
     assert PROVIDER.idempotent
     assert PROVIDER.cancels
     assert PROVIDER.finds_payments
-    assert [method.name for method in PROVIDER.methods] == ["bank", "card"]
+    assert PROVIDER.refunds
+    assert PROVIDER.lists_payments
+    assert [method.name for method in PROVIDER.methods] == ["bank", "card", "wallet"]
     assert PROVIDER.currencies is None

@@ -115,6 +115,17 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
+class Fee:
+    """What the bank keeps of money that came: a fixed part, and a part in hundredths of a percent, rounded half up."""
+
+    fixed_minor: int = 0
+    basis_points: int = 0
+
+    def of(self, received_minor: int) -> int:
+        return self.fixed_minor + (received_minor * self.basis_points + 5_000) // 10_000 if received_minor else 0
+
+
+@dataclass(frozen=True, slots=True)
 class Payment:
     """A payment at one moment. `version` counts its changes; `later` is what a release would do."""
 
@@ -126,6 +137,8 @@ class Payment:
     state: State = State.OPEN
     received_minor: int = 0
     reversed_minor: int = 0
+    refunded_minor: int = 0
+    fee_minor: int = 0
     reason: str | None = None
     version: int = 1
     later: tuple[Step, ...] = ()
@@ -133,17 +146,22 @@ class Payment:
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """One event that the bank owes its client: `payment` as it was then, posted `copies` times."""
+    """One event that the bank owes its client: `payment` as it was then, posted `copies` times.
+
+    `type` is its name on the wire; None: the payment's state gives it.
+    """
 
     id: str
     payment: Payment
     copies: int
+    type: str | None = None
 
 
 @dataclass(slots=True)
 class Ledger:
-    """All payments of this bank. Every method is one indivisible change; `now` is passed in."""
+    """All payments of this bank. Every method is one indivisible change; `now` is passed in. `fees` go by the method."""
 
+    fees: Mapping[str, Fee] = field(default_factory=dict)
     payments: dict[str, Payment] = field(default_factory=dict)
     _keys: dict[str, tuple[str, Terms]] = field(default_factory=dict)
 
@@ -173,6 +191,23 @@ class Ledger:
     def find(self, reference: str, now: datetime) -> list[Payment]:
         """Every payment with this reference, oldest first."""
         return [self.get(each.id, now) for each in list(self.payments.values()) if each.terms.reference == reference]
+
+    def touched(self, since: datetime, until: datetime, now: datetime) -> list[Payment]:
+        """The payments that were opened before `until` and have changed since, oldest first."""
+        alive = [self.get(each.id, now) for each in list(self.payments.values()) if each.created_at < until]
+        return [each for each in alive if each.updated_at >= since]
+
+    def give_back(self, payment_id: str, amount_minor: int, type: str, now: datetime) -> News:
+        """So much more of it has gone back to the payer; less, when it is negative. The caller knows that it is there."""
+        payment = self.get(payment_id, now)
+        after = replace(
+            payment,
+            refunded_minor=payment.refunded_minor + amount_minor,
+            updated_at=now,
+            version=payment.version + 1,
+        )
+        self.payments[payment_id] = after
+        return News(f"evt_{after.id}_{after.version}", after, 1, type)
 
     def cancel(self, payment_id: str, now: datetime) -> tuple[Payment, list[News]]:
         """Closes an open payment; one that is closed stays as it is, one that was paid or is under way is refused."""
@@ -237,7 +272,8 @@ class Ledger:
             payment,
             state=step.state,
             received_minor=received,
-            reversed_minor=received if step.state is State.REVERSED else 0,
+            reversed_minor=received - payment.refunded_minor if step.state is State.REVERSED else 0,
+            fee_minor=self.fees.get(payment.terms.method, Fee()).of(received),
             reason=step.reason,
             updated_at=now,
             version=payment.version + 1,

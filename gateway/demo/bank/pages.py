@@ -52,6 +52,7 @@ class Pages:
             payee=self._payee,
             amount=_shown(terms.amount_minor, terms.currency, lang),
             received=_shown(payment.received_minor, terms.currency, lang),
+            refunded=_shown(payment.refunded_minor, terms.currency, lang),
             rest=_shown(terms.amount_minor - payment.received_minor, terms.currency, lang),
             date=format_date(payment.created_at, "long", locale=lang),
             accounts=_ACCOUNTS,

@@ -6,19 +6,19 @@ It listens on 127.0.0.1 only. It must never ask for a card number.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import timedelta
-from enum import StrEnum
+from types import MappingProxyType
 
-import orjson
 from aiohttp import web
 
 from gateway.clock import Clock
 from gateway.demo.bank import wire
 from gateway.demo.bank.courier import Courier, Posting
-from gateway.demo.bank.ledger import PLANS, Ledger, News, Outcome, Payment, Refused
+from gateway.demo.bank.faults import CreateFault, Faults, json
+from gateway.demo.bank.ledger import PLANS, Fee, Ledger, News, Outcome, Payment, Refused
 from gateway.demo.bank.pages import Pages
+from gateway.demo.bank.refunds import Refund, Refunds, RefundTerms
 from gateway.ports.errors import InvalidSignature
 from gateway.ports.values import Secret
 from gateway.ports.verify import same
@@ -26,45 +26,25 @@ from gateway.ports.verify import same
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class CreateFault(StrEnum):
-    """What the next create call meets. `*_MADE` makes the payment all the same; `EARLY` pays it before it answers."""
-
-    RATE_LIMITED = "rate_limited"
-    UNAVAILABLE = "unavailable"
-    SERVER_ERROR = "server_error"
-    REFUSED = "refused"
-    HANG_MADE = "hang_made"
-    HANG_NOT_MADE = "hang_not_made"
-    CUT_MADE = "cut_made"
-    CUT_NOT_MADE = "cut_not_made"
-    EARLY = "early"
-
-
-RETRY_AFTER_S = 7
-_ANSWERS = {
-    CreateFault.RATE_LIMITED: (429, "rate_limited"),
-    CreateFault.UNAVAILABLE: (503, "unavailable"),
-    CreateFault.SERVER_ERROR: (500, "server_error"),
-    CreateFault.REFUSED: (422, "account_not_enabled"),
-}
-_MADE = (CreateFault.HANG_MADE, CreateFault.CUT_MADE)
-_NOT_MADE = (CreateFault.HANG_NOT_MADE, CreateFault.CUT_NOT_MADE)
-_HANG = (CreateFault.HANG_MADE, CreateFault.HANG_NOT_MADE)
 _STATUS_OF = {
     "unauthorized": 401,
     "no_such_payment": 404,
+    "no_such_refund": 404,
     "not_json": 400,
     "idempotency_key_reused": 409,
     "already_paid": 409,
     "already_processing": 409,
     "already_reversed": 409,
+    "more_than_is_left": 409,
+    "nothing_to_refund": 409,
 }
 
 
 class Bank:
     """A bank on 127.0.0.1. `settle_after_s` is when what was put off happens by itself; None waits for `release`.
 
-    `webhook_secrets` has two members while one is being replaced. `payee` is the name that the pages show.
+    `webhook_secrets` has two members while one is being replaced. `payee` is the name that the pages show. `fees` are what it
+    keeps, by the method; nothing where there is none. While `refunds_wait` is set a refund stays pending until it is settled.
     """
 
     def __init__(
@@ -76,17 +56,20 @@ class Bank:
         payee: str = "Acme",
         port: int = 0,
         settle_after_s: float | None = 5.0,
+        fees: Mapping[str, Fee] = MappingProxyType({}),
     ) -> None:
-        self.ledger = Ledger()
+        self.ledger = Ledger(fees)
+        self.refunds = Refunds(self.ledger)
+        self.refunds_wait = False
         self._api_key = api_key
         self._webhook_secrets = tuple(webhook_secrets)
         self._clock = clock
         self._port = port
         self._settle_after_s = settle_after_s
         self._pages = Pages(payee)
-        self._faults: deque[CreateFault] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = asyncio.Event()
+        self._faults, self._refund_faults = Faults(self._closing), Faults(self._closing)
         self._runner: web.AppRunner | None = None
         self._courier: Courier | None = None
 
@@ -135,7 +118,11 @@ class Bank:
 
     def fail_next_create(self, *faults: CreateFault) -> None:
         """The next create calls meet these, one each."""
-        self._faults.extend(faults)
+        self._faults.extend(*faults)
+
+    def fail_next_refund(self, *faults: CreateFault) -> None:
+        """The next refund calls meet these, one each."""
+        self._refund_faults.extend(*faults)
 
     async def choose(self, payment_id: str, outcome: Outcome, *, part_minor: int | None = None) -> Payment:
         """What the page's button does, without a browser. Returns when each webhook that it causes was tried once.
@@ -152,10 +139,30 @@ class Bank:
         await self._tell(news)
         return payment
 
+    async def refund(self, payment_id: str, amount_minor: int | None = None) -> Refund:
+        """The biller gives it back at the bank's own desk: all that is left of it, or so much. Raises Refused."""
+        payment = self.payment(payment_id)
+        left = payment.received_minor - payment.reversed_minor - payment.refunded_minor
+        amount_minor = left if amount_minor is None else amount_minor
+        terms = RefundTerms(payment_id, amount_minor, payment.terms.currency, "desk", "requested")
+        refund, _, news = self.refunds.create(terms, None, self._clock.now())
+        await self._tell(news)
+        return refund
+
+    async def fail_refund(self, refund_id: str, failure: str = "account_closed") -> Refund:
+        """The payer's bank sends it back, whatever was said before."""
+        refund, news = self.refunds.fail(refund_id, failure, self._clock.now())
+        await self._tell(news)
+        return refund
+
+    def settle_refund(self, refund_id: str) -> Refund:
+        """A refund that waits is done."""
+        return self.refunds.settle(refund_id, self._clock.now())
+
     def _choose(self, payment_id: str, outcome: Outcome, part_minor: int | None = None) -> tuple[Payment, list[News]]:
         payment, news = self.ledger.choose(payment_id, outcome, self._clock.now(), part_minor)
         if outcome is Outcome.WEBHOOK_EARLY:
-            self._faults.append(CreateFault.EARLY)
+            self._faults.extend(CreateFault.EARLY)
         if payment.later and PLANS[outcome].timed and self._settle_after_s is not None:
             self._spawn(self._release_after(payment_id, self._settle_after_s))
         return payment, news
@@ -174,6 +181,7 @@ class Bank:
         task.add_done_callback(self._tasks.discard)
 
     def _application(self) -> web.Application:
+        page = f"/{{method:{'|'.join(wire.METHODS)}}}/{{id}}"
         app = web.Application(middlewares=[_shape_errors], client_max_size=64 * 1024)
         app.add_routes(
             [
@@ -181,9 +189,12 @@ class Bank:
                 web.get("/api/payments", self._find),
                 web.get("/api/payments/{id}", self._show),
                 web.post("/api/payments/{id}/cancel", self._cancel),
+                web.post("/api/payments/{id}/refunds", self._refund),
+                web.get("/api/refunds", self._find_refunds),
+                web.get("/api/refunds/{id}", self._show_refund),
                 web.get("/static/bank.css", self._style),
-                web.get("/{method:bank|card}/{id}", self._page),
-                web.post("/{method:bank|card}/{id}", self._act),
+                web.get(page, self._page),
+                web.post(page, self._act),
             ]
         )
         return app
@@ -197,41 +208,57 @@ class Bank:
     async def _create(self, request: web.Request) -> web.StreamResponse:
         self._authorise(request)
         terms = wire.read_terms(await request.read())
-        fault = self._faults.popleft() if self._faults else None
-        if fault in _ANSWERS:
-            status, code = _ANSWERS[fault]
-            return _json({"code": code}, status, {"retry-after": str(RETRY_AFTER_S)} if status in (429, 503) else {})
-        if fault in _NOT_MADE:
-            return await self._vanish(request, fault)
+        fault = self._faults.take()
+        if (failed := await self._faults.before(fault, request)) is not None:
+            return failed
         payment, new = self.ledger.create(terms, request.headers.get("idempotency-key"), self._clock.now())
-        if fault in _MADE:
-            return await self._vanish(request, fault)
+        if (lost := await self._faults.after(fault, request)) is not None:
+            return lost
         if fault is CreateFault.EARLY:
             await self._tell(self.ledger.confirm(payment.id, self._clock.now()))
-        return _json(wire.payment_json(self.payment(payment.id), self.url), 201 if new else 200)
-
-    async def _vanish(self, request: web.Request, fault: CreateFault) -> web.StreamResponse:
-        """Never answers: says nothing until the bank closes, or cuts the connection at once."""
-        if fault in _HANG:
-            await self._closing.wait()
-        if request.transport:
-            request.transport.abort()
-        return web.Response(status=503)
+        return json(wire.payment_json(self.payment(payment.id), self.url), 201 if new else 200)
 
     async def _find(self, request: web.Request) -> web.StreamResponse:
         self._authorise(request)
-        found = self.ledger.find(request.query.get("reference", ""), self._clock.now())
-        return _json({"payments": [wire.payment_json(each, self.url) for each in found]})
+        now = self._clock.now()
+        if "since" in request.query:
+            touched = self.ledger.touched(*wire.read_span(request.query), now)
+            return json(wire.page_json(touched, request.query.get("after"), self.url))
+        found = self.ledger.find(request.query.get("reference", ""), now)
+        return json({"payments": [wire.payment_json(each, self.url) for each in found]})
 
     async def _show(self, request: web.Request) -> web.StreamResponse:
         self._authorise(request)
-        return _json(wire.payment_json(self.payment(request.match_info["id"]), self.url))
+        return json(wire.payment_json(self.payment(request.match_info["id"]), self.url))
 
     async def _cancel(self, request: web.Request) -> web.StreamResponse:
         self._authorise(request)
         payment, news = self.ledger.cancel(request.match_info["id"], self._clock.now())
         self._spawn(self._tell(news))
-        return _json(wire.payment_json(payment, self.url))
+        return json(wire.payment_json(payment, self.url))
+
+    async def _refund(self, request: web.Request) -> web.StreamResponse:
+        self._authorise(request)
+        terms = wire.read_refund_terms(request.match_info["id"], await request.read())
+        fault = self._refund_faults.take()
+        if (failed := await self._refund_faults.before(fault, request)) is not None:
+            return failed
+        key = request.headers.get("idempotency-key")
+        refund, new, news = self.refunds.create(terms, key, self._clock.now(), waits=self.refunds_wait)
+        if news:
+            self._spawn(self._tell(news))
+        if (lost := await self._refund_faults.after(fault, request)) is not None:
+            return lost
+        return json(wire.refund_json(refund), 201 if new else 200)
+
+    async def _find_refunds(self, request: web.Request) -> web.StreamResponse:
+        self._authorise(request)
+        found = self.refunds.find(request.query.get("reference", ""))
+        return json({"refunds": [wire.refund_json(each) for each in found]})
+
+    async def _show_refund(self, request: web.Request) -> web.StreamResponse:
+        self._authorise(request)
+        return json(wire.refund_json(self.refunds.get(request.match_info["id"])))
 
     async def _style(self, request: web.Request) -> web.StreamResponse:
         return web.Response(text=self._pages.style, content_type="text/css")
@@ -265,8 +292,4 @@ async def _shape_errors(request: web.Request, handler: Handler) -> web.StreamRes
     try:
         return await handler(request)
     except Refused as refused:
-        return _json({"code": refused.code}, _STATUS_OF.get(refused.code, 422))
-
-
-def _json(value: object, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
-    return web.Response(body=orjson.dumps(value), status=status, content_type="application/json", headers=headers or {})
+        return json({"code": refused.code}, _STATUS_OF.get(refused.code, 422))

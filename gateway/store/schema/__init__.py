@@ -10,6 +10,7 @@ from gateway.store.schema.debts import (
     payer,
     payment_attempt,
     payment_update,
+    reconciliation,
     refund,
 )
 from gateway.store.schema.talk import (
@@ -46,6 +47,7 @@ __all__ = [
     "payment_attempt",
     "payment_update",
     "push_endpoint",
+    "reconciliation",
     "refund",
     "reminder",
     "start_token",

@@ -91,6 +91,7 @@ idempotency = sa.Table(
     at("created_at"),
 )
 
+_FOLLOWED = sa.text("status IN ('created', 'unknown', 'pending', 'accepted', 'expired')")
 payment_attempt = table(
     "payment_attempt",
     ref("biller_id", "biller"),
@@ -117,6 +118,7 @@ payment_attempt = table(
     at("updated_at"),
     sa.Index(None, "invoice_id"),
     sa.Index(None, "account_id", "reference"),
+    sa.Index("ix_payment_attempt_followed", "account_id", "id", sqlite_where=_FOLLOWED, postgresql_where=_FOLLOWED),
     sa.Index(
         "uq_payment_attempt_external",
         "account_id",
@@ -172,4 +174,18 @@ refund = table(
     at("done_at", null=True),
     sa.Index(None, "invoice_id"),
     sa.Index(None, "biller_id", "state"),
+)
+
+reconciliation = table(
+    "reconciliation",
+    ref("biller_id", "biller"),
+    ref("account_id", "account"),
+    sa.Column("of_day", sa.Date, nullable=False),  # where the biller is
+    count("listed"),
+    count("repaired"),
+    sa.Column("strange", Json, nullable=False),  # ids that the provider lists and we do not know
+    sa.Column("missing", Json, nullable=False),  # attempts that brought money, and the provider does not list
+    at("through_at"),  # how far the day has been gone through
+    at("done_at", null=True),
+    sa.UniqueConstraint("account_id", "of_day"),
 )

@@ -88,7 +88,7 @@ class TestCommandsWhileItRuns:
         """A delivery to a vendor that is not there is tried on; what is dead is made so by hand."""
         terminal.ok("invoice", "send", terminal.invoice())
         waiting = terminal.ok("tasks", "--json").json["tasks"]
-        assert {task["kind"] for task in waiting} == {"deliver", "forget"}
+        assert {task["kind"] for task in waiting} == {"deliver", "forget", "mop-up"}
         assert terminal.run("tasks", "--dead").err == "there is no dead task\n"
         server.tell(signal.SIGTERM)
         assert server.ended()[0] == 0

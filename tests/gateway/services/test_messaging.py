@@ -15,7 +15,7 @@ from gateway.services import plans
 from gateway.store import deliveries
 from gateway.worker import KINDS
 from tests.harness.gateway import Sim
-from tests.harness.vendors import SimChannel
+from tests.harness.vendor_channels import SimChannel
 
 D, S = DeliveryState, DeliveryStatus
 PHONE, EMAIL, CHAT = "+40722123456", "ana.popescu@example.ro", "402123456789"

@@ -356,10 +356,28 @@ def upgrade() -> None:
     sqlite_autoincrement=True
     )
     with op.batch_alter_table('payment_attempt', schema=None) as batch_op:
+        batch_op.create_index('ix_payment_attempt_followed', ['account_id', 'id'], unique=False, sqlite_where=sa.text("status IN ('created', 'unknown', 'pending', 'accepted', 'expired')"), postgresql_where=sa.text("status IN ('created', 'unknown', 'pending', 'accepted', 'expired')"))
         batch_op.create_index(batch_op.f('ix_payment_attempt_account_id_reference'), ['account_id', 'reference'], unique=False)
         batch_op.create_index(batch_op.f('ix_payment_attempt_invoice_id'), ['invoice_id'], unique=False)
         batch_op.create_index('uq_payment_attempt_external', ['account_id', 'external_id'], unique=True, sqlite_where=sa.text('external_id IS NOT NULL'), postgresql_where=sa.text('external_id IS NOT NULL'))
 
+    op.create_table('reconciliation',
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('biller_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('account_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('of_day', sa.Date(), nullable=False),
+    sa.Column('listed', sa.Integer(), server_default='0', nullable=False),
+    sa.Column('repaired', sa.Integer(), server_default='0', nullable=False),
+    sa.Column('strange', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('missing', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('through_at', sa.BigInteger(), nullable=False),
+    sa.Column('done_at', sa.BigInteger(), nullable=True),
+    sa.ForeignKeyConstraint(['account_id'], ['account.id'], name=op.f('fk_reconciliation_account_id')),
+    sa.ForeignKeyConstraint(['biller_id'], ['biller.id'], name=op.f('fk_reconciliation_biller_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_reconciliation')),
+    sa.UniqueConstraint('account_id', 'of_day', name=op.f('uq_reconciliation_account_id_of_day')),
+    sqlite_autoincrement=True
+    )
     op.create_table('start_token',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('account_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),

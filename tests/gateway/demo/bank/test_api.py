@@ -56,6 +56,9 @@ async def test_without_the_key_nothing(api: Api, authorization: str) -> None:
         ("GET", ""),
         ("GET", f"/{payment_id}"),
         ("POST", f"/{payment_id}/cancel"),
+        ("POST", f"/{payment_id}/refunds"),
+        ("GET", "/../refunds"),
+        ("GET", "/../refunds/rfd_1"),
     ]:
         headers = {"authorization": authorization}
         assert await api.call(method, "/api/payments" + path, headers=headers) == (401, {"code": "unauthorized"})

@@ -27,7 +27,7 @@ def buttons(html: str) -> set[str]:
     return set(re.findall(r'<button[^>]* name="outcome" value="(\w+)"', html))
 
 
-@pytest.mark.parametrize("method", ["bank", "card"])
+@pytest.mark.parametrize("method", ["bank", "card", "wallet"])
 async def test_page_offers_every_outcome_and_asks_for_no_number(api: Api, method: str) -> None:
     payment_id = await api.made(method=method)
     status, html, headers = await page(api, f"/{method}/{payment_id}")

@@ -42,7 +42,7 @@ async def test_pages_are_accessible_and_fit_a_small_phone(
     await context.close()
 
 
-@pytest.mark.parametrize("method", ["bank", "card"])
+@pytest.mark.parametrize("method", ["bank", "card", "wallet"])
 async def test_a_payer_without_javascript_pays(api: Api, browser: Browser, method: str) -> None:
     """The policy of the page lets the form post and the redirect leave for the biller's page."""
     payment_id = await api.made(method=method, return_url=api.bank.url + "/bank/back-at-the-biller")
@@ -58,7 +58,7 @@ async def test_a_payer_without_javascript_pays(api: Api, browser: Browser, metho
     await page.get_by_role("button", name="Pay 100.00 RON").click()
     await api.receiver.until(1)
 
-    assert shown in ("Confirm a transfer", "Pay by card")
+    assert shown in ("Confirm a transfer", "Pay by card", "Pay with your phone")
     assert coloured == "rgb(11, 110, 79)", "the style sheet was loaded"
     assert before == []
     assert page.url == api.bank.url + "/bank/back-at-the-biller"

@@ -94,6 +94,21 @@ def is_the_banks(view: View, at_the_bank: Sequence[Payment]) -> None:
             )
 
 
+def adds_up(shown: dict[str, Any]) -> None:
+    """An operator can say where every leu went, by what the API shows of an invoice and nothing else."""
+
+    def total(rows: list[dict[str, Any]], of: str) -> int:
+        return sum(_minor(row[of]) for row in rows)
+
+    done = [row for row in shown["refunds"] if row["state"] == "done"]
+    paid, refunded = (total([shown], name) for name in ("paid", "refunded"))
+    assert paid == total(shown["payments"], "received") - total(done, "amount") + total(done, "waived")
+    assert refunded == total(shown["payments"], "refunded") == total(done, "amount")
+    waiting = total([row for row in shown["refunds"] if row["state"] not in ("done", "closed")], "amount")
+    asked = 0 if shown["status"] == "void" else total([shown], "amount")
+    assert waiting >= paid - asked  # nothing that is the payer's is forgotten
+
+
 def _moves(event: Event) -> bool:
     """A refund that fails before it was done moves nothing."""
     return event.type != "refund.failed" or "undone" in event.data
@@ -101,5 +116,10 @@ def _moves(event: Event) -> bool:
 
 def _moved(data: dict[str, Any]) -> int:
     """What an event says of the paid sum: what went back and is not owed again stays in it."""
-    waived = Money.parse(**data["waived"]).minor if "waived" in data else 0
-    return Money.parse(**data["amount"]).minor - waived
+    return _minor(data["amount"]) - (_minor(data["waived"]) if "waived" in data else 0)
+
+
+def _minor(money: dict[str, str]) -> int:
+    """Below zero too, as the paid sum may be."""
+    sign = -1 if money["value"].startswith("-") else 1
+    return sign * Money.parse(money["value"].removeprefix("-"), money["currency"]).minor

@@ -33,6 +33,7 @@ from gateway.services import invoices, refunds
 from gateway.services.errors import Conflict, Unavailable
 from gateway.services.invoices import View
 from gateway.services.refunds import Wanted
+from gateway.services.shapes import invoice_json
 from gateway.store import events
 from gateway.store.database import open_database
 from gateway.store.inbox import HELD
@@ -137,7 +138,7 @@ class Books(RuleBasedStateMachine):
         async def overtake(payment: Payment) -> None:
             paid = [payment, self.sim.bank.open(payment.request)] if twice else [payment]
             for one in paid:
-                self._tells(self.sim.bank.change(one.id, S.PAID))
+                self.news.append(self.sim.bank.change(one.id, S.PAID))
                 await self._tell(self.news[-1])
 
         self.sim.bank.before_answer, self.sim.bank.named = overtake, named or twice
@@ -157,7 +158,7 @@ class Books(RuleBasedStateMachine):
         )
         taken_back = received if status is S.REVERSED else received // 3 if "back" in sum_ else payment.reversed
         received, taken_back = max(received, payment.received), max(taken_back, payment.reversed)
-        self._tells(self.sim.bank.change(payment.id, status, received=received, taken_back=taken_back))
+        self.news.append(self.sim.bank.change(payment.id, status, received=received, taken_back=taken_back))
         if told:
             self.run(self._tell(self.news[-1]))
 
@@ -165,7 +166,7 @@ class Books(RuleBasedStateMachine):
     @rule(which=ANY)
     def a_second_payment_of_one_try(self, which: int) -> None:
         paid = [payment for payment in self.sim.bank.payments.values() if payment.status is S.PAID]
-        self._tells(self.sim.bank.change(self.sim.bank.open(paid[which % len(paid)].request).id, S.PAID))
+        self.news.append(self.sim.bank.change(self.sim.bank.open(paid[which % len(paid)].request).id, S.PAID))
 
     @precondition(lambda self: self.news)
     @rule(which=ANY, copies=st.integers(1, 3))
@@ -250,7 +251,7 @@ class Books(RuleBasedStateMachine):
         among = [payment for payment in self.sim.bank.payments.values() if payment.net > 0]
         payment = among[which % len(among)]
         self.sim.bank.give_back(payment.id, payment.net if whole else (payment.net + 1) // 2)
-        self._tells(self.sim.bank.payments[payment.id])
+        self.news.append(self.sim.bank.payments[payment.id])
         if told:
             self.run(self._tell(self.news[-1]))
 
@@ -268,12 +269,9 @@ class Books(RuleBasedStateMachine):
     @rule(which=ANY, told=st.booleans())
     def a_refund_turns_out(self, which: int, told: bool) -> None:
         returned, status = self._to_turn()[which % len(self._to_turn())]
-        self._tells(self.sim.bank.turn(returned, status))
+        self.news.append(self.sim.bank.turn(returned, status))
         if told:
             self.run(self._tell(self.news[-1]))
-
-    def _tells(self, payment: Payment) -> None:
-        self.news.append(payment)
 
     async def _tell(self, payment: Payment, copies: int = 1) -> None:
         await asyncio.gather(*(self.sim.tell(payment) for _ in range(copies)))
@@ -307,6 +305,7 @@ class Books(RuleBasedStateMachine):
         assert self.held == 0
         for number, view in enumerate(self.views):
             self._holds(number, view)
+            money.adds_up(invoice_json(self.sim.ctx, self.sim.biller, view, self.sim.clock.now()))
             references = {attempt.reference.rstrip("+") for attempt in view.attempts}
             at_the_bank = [p for p in self.sim.bank.payments.values() if p.request.reference in references]
             money.is_the_banks(view, at_the_bank)

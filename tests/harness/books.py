@@ -35,10 +35,6 @@ from tests.harness.vendors_seen import Vendors
 T = TypeVar("T")
 # What is open is asked about on and on, a refund for a month after it is done; old words are looked for each day.
 _RESTING = ("poll", "forget", "refund")
-    "poll",
-    "forget",
-    "refund",
-)  # what is open is asked about on and on, a refund for a month after it is done; old words are looked for each day
 _POLL_S = 0.1
 
 

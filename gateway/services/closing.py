@@ -6,6 +6,7 @@ Used inside other services' transactions; it only writes rows and tasks.
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -74,10 +75,27 @@ def tell_failed(conn: sa.Connection, directory: Directory, biller: Biller, invoi
         _send(conn, directory, invoice_id, MessageKind.PAYMENT_FAILED, now)
 
 
-def _send(conn: sa.Connection, directory: Directory, invoice_id: int, kind: MessageKind, now: datetime) -> None:
+def tell_refunded(
+    conn: sa.Connection, directory: Directory, biller: Biller, invoice_id: int, refund_id: int, now: datetime
+) -> None:
+    """Tells the payer that money went back, on the channel that they used last, if the biller wants receipts."""
+    if biller.settings.delivery.receipt:
+        about = {"refund": refund_id}
+        _send(conn, directory, invoice_id, MessageKind.PAYMENT_REFUNDED, now, about=about)
+
+
+def _send(
+    conn: sa.Connection,
+    directory: Directory,
+    invoice_id: int,
+    kind: MessageKind,
+    now: datetime,
+    *,
+    about: dict[str, Any] | None = None,
+) -> None:
     used = deliveries.last_used_channel(conn, invoice_id)
     invoice = invoices.get(conn, invoice_id)
     if used is None or invoice is None or used.state is DeliveryState.FAILED:
         return
     payer = invoices.get_payer(conn, invoice.payer_id)
-    plans.begin(conn, directory, invoice, payer, kind, [Step(used.channel, 3600)], now, now)
+    plans.begin(conn, directory, invoice, payer, kind, [Step(used.channel, 3600)], now, now, about=about)

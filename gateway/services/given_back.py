@@ -125,8 +125,10 @@ def give_back(
     dues.report(conn, done, happened, now)
     after = replace(invoice, status=booked.invoice_status, paid_minor=booked.paid_minor)
     dues.set_right(conn, after, refund.of, now)
+    biller = directory.biller(invoice.biller_id)
+    closing.tell_refunded(conn, directory, biller, invoice.id, done.id, now)
     if booked.reopens:
-        ladder.begin_again(conn, directory.biller(invoice.biller_id), invoice.id, now)
+        ladder.begin_again(conn, biller, invoice.id, now)
     return done
 
 

@@ -15,6 +15,7 @@ from gateway.store.events import Event
 from tests.harness.vendors import Payment
 
 S, IS = PaymentStatus, InvoiceStatus
+RECEIPTS = (MessageKind.PAYMENT_RECEIVED, MessageKind.PAYMENT_REFUNDED)
 # What may happen at the bank to a payment that is in a state: the state after it, and how much has come then.
 HAPPENS: dict[PaymentStatus, list[tuple[PaymentStatus, str]]] = {
     S.PENDING: [
@@ -61,7 +62,7 @@ def states(view: View) -> None:
     assert row.status is status_after(row.status, row.amount_minor, row.paid_minor)
     assert (row.settled_at is not None) == (row.status is IS.PAID)
     if not row.payable:
-        asking = [d for d in view.deliveries if d.kind is not MessageKind.PAYMENT_RECEIVED]
+        asking = [d for d in view.deliveries if d.kind not in RECEIPTS]
         assert DeliveryState.QUEUED not in {delivery.state for delivery in asking}
         assert all(attempt.closing_at or attempt.received_minor for attempt in view.attempts if attempt.open)
 

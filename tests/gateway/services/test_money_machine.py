@@ -21,7 +21,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from gateway.domain.deliveries import MessageKind, Step
+from gateway.domain.deliveries import Step
 from gateway.domain.ids import ATTEMPT, DELIVERY, UPDATE, read, show
 from gateway.domain.payments import AttemptStatus
 from gateway.domain.refunds import FOR_A_PERSON, Refund, RefundState
@@ -96,7 +96,7 @@ class Books(RuleBasedStateMachine):
         delivery_id = read(DELIVERY, message.reference.partition("-")[2])
         for view in self.views:
             for delivery in view.deliveries:
-                asks = delivery.kind is not MessageKind.PAYMENT_RECEIVED
+                asks = delivery.kind not in money.RECEIPTS
                 if delivery.id == delivery_id and asks and not view.invoice.payable:
                     self.asked_though_settled.append(message.reference)
 

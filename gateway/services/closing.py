@@ -5,6 +5,7 @@ Used inside other services' transactions; it only writes rows and tasks.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -34,10 +35,7 @@ def close_attempts(
 
 def take_back(conn: sa.Connection, directory: Directory, biller: Biller, invoice_id: int, now: datetime) -> bool:
     """Revokes what is queued, reminders too, and has what was sent revised, where the channel can. True: a promise was kept."""
-    for revoked in deliveries.revoke(conn, invoice_id, ASKING, now):
-        outbox.drop(conn, plans.DELIVER, revoked.id)
-        outbox.drop(conn, plans.FALL_BACK, revoked.id)
-        plans.report(conn, revoked, now)
+    _revoke(conn, invoice_id, ASKING, now)
     for kind in ASKING:
         for delivery in deliveries.arrived(conn, invoice_id, kind):
             account = directory.channel(delivery.account_id)
@@ -49,6 +47,13 @@ def take_back(conn: sa.Connection, directory: Directory, biller: Biller, invoice
         return False
     ladder.settled(conn, invoice, now)
     return claims.settled(conn, biller, invoice, now)
+
+
+def _revoke(conn: sa.Connection, invoice_id: int, kinds: Sequence[MessageKind], now: datetime) -> None:
+    for revoked in deliveries.revoke(conn, invoice_id, kinds, now):
+        outbox.drop(conn, plans.DELIVER, revoked.id)
+        outbox.drop(conn, plans.FALL_BACK, revoked.id)
+        plans.report(conn, revoked, now)
 
 
 def settled(
@@ -82,6 +87,11 @@ def tell_refunded(
     if biller.settings.delivery.receipt:
         about = {"refund": refund_id}
         _send(conn, directory, invoice_id, MessageKind.PAYMENT_REFUNDED, now, about=about)
+
+
+def tell_refunded_no_more(conn: sa.Connection, invoice_id: int, now: datetime) -> None:
+    """The money has come back to the biller: what is queued and says otherwise is not sent."""
+    _revoke(conn, invoice_id, (MessageKind.PAYMENT_REFUNDED,), now)
 
 
 def _send(

@@ -151,6 +151,7 @@ def come_back(conn: sa.Connection, directory: Directory, refund_id: int, code: s
     if booked.settles:
         happened.append(NewEvent(EventType.INVOICE_PAID))
     dues.report(conn, failed, happened, now)
+    closing.tell_refunded_no_more(conn, invoice.id, now)
     if booked.settles:
         closing.close_attempts(conn, directory, invoice.id, now)
         closing.take_back(conn, directory, directory.biller(invoice.biller_id), invoice.id, now)

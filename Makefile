@@ -58,7 +58,7 @@ interop: venv ## our adapters against parts that nobody here wrote; what cannot 
 	@if ! command -v npm >/dev/null 2>&1; then \
 		echo "interop: there is no npm: what needs $(NPM_PARTS) is skipped" >&2; \
 	elif [ "$$(cat $(NPM_STAMP) 2>/dev/null)" != "$(NPM_PARTS)" ]; then \
-		if npm install --prefix . --no-save --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel error $(NPM_PARTS); then \
+		if npm install --prefix . --no-save --no-package-lock --ignore-scripts --no-audit --no-fund --fetch-timeout 20000 --fetch-retries 1 --loglevel error $(NPM_PARTS); then \
 			echo "$(NPM_PARTS)" >$(NPM_STAMP); \
 		else \
 			echo "interop: npm cannot install $(NPM_PARTS): what needs them is skipped" >&2; \

@@ -58,15 +58,12 @@ def test_what_waits_is_listed_and_reported_done(paid_twice: Terminal) -> None:
         "achit: this refund is done with another reference",
         "achit:   reference differs",
     ]
+    for named in ("rfd_0000zzz", "pay_0000001"):
+        for command in (("retry", named), ("done", named, "--reference", "x")):
+            assert paid_twice.refused("refund", *command) == [
+                f"achit: there is no refund {named}; achit refund list shows them"
+            ]
     assert paid_twice.run("refund", "list").err == "no refund waits for you\n"
     (kept,) = paid_twice.ok("refund", "list", "--all", "--json").json
     assert (kept["state"], kept["by"], kept["reference"]) == ("done", "person", "OP 1187")
     assert f"123.45 RON, done: duplicate ({row['id']})" in paid_twice.ok("invoice", "show", "A-1").out
-
-
-@pytest.mark.parametrize("named", ["rfd_0000zzz", "rfd", "pay_0000001"])
-def test_one_that_is_not_there_is_said(paid_twice: Terminal, named: str) -> None:
-    for command in (("retry", named), ("done", named, "--reference", "x")):
-        assert paid_twice.refused("refund", *command) == [
-            f"achit: there is no refund {named}; achit refund list shows them"
-        ]

@@ -16,6 +16,7 @@ from tests.harness.gateway import Sim, open_sim
 from tests.harness.refunding import ask, paid
 
 S, Status = PaymentStatus, RefundStatus
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the money machine is on both
 EVERYWHERE = {"phone": "+40722123456", "email": "ana@example.ro"}
 
 

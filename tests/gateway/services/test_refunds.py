@@ -23,6 +23,7 @@ from tests.harness.refunding import ask, paid, states, sums
 S, R = PaymentStatus, RefundState
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the money machine is on both
 class TestThroughTheProvider:
     async def test_all_of_it_goes_back_and_the_debt_stays_paid(self, sim: Sim) -> None:
         invoice_id, payment, bank_id = await paid(sim)
@@ -197,6 +198,7 @@ class TestThroughTheProvider:
         assert len(await sim.events_of(invoice_id, "payment.mismatch")) == 1
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the money machine is on both
 class TestByHand:
     async def test_money_that_came_elsewhere_is_due_and_reported_done(self, sim: Sim) -> None:
         view = await sim.issue("100.00")

@@ -14,6 +14,8 @@ from gateway.store.database import Database
 from gateway.testing.clock import FakeClock
 from tests.harness.world import World, open_world
 
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the money machine is on both
+
 
 @pytest.fixture
 async def auto(database: Database, clock: FakeClock) -> AsyncIterator[World]:

@@ -19,6 +19,7 @@ from tests.harness.refunding import ask, paid, states, sums
 S, R = PaymentStatus, RefundState
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the money machine is on both
 class TestAtTheProvidersDesk:
     async def test_it_is_booked_once_however_often_it_is_told(self, sim: Sim) -> None:
         invoice_id, _, bank_id = await paid(sim)

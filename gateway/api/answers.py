@@ -94,6 +94,10 @@ class PaymentShown(Answer):
     amount: Annotated[Sum, Field(description="What was asked.")]
     received: Annotated[Sum, Field(description="What came in, less what was taken back.")]
     refunded: Annotated[Sum, Field(description="What was given back of it.")]
+    fee: Annotated[Sum | None, Field(description="What the provider keeps; null where nobody knows.")]
+    fee_source: Annotated[
+        Literal["provider", "estimate"] | None, Field(description="The provider's own word, or your table of fees.")
+    ]
     reference: str | None
     received_on: date | None
     reason: Annotated[str | None, Field(description="Why it was declined.")]

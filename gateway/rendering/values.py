@@ -217,10 +217,11 @@ class PayPage:
 
     `revision` changes whenever the page would: the live stream sends it, and the page fetches itself when it differs.
     `stage` is what is under way (`stage.<code>`, of `domain.standing`); `notice` a code of `notice.<code>`: what came of a
-    payment, also `unavailable` and `amount_changed`; `reason` one of `reason.<code>`. `transfer`: the payer was told how to
-    make one, by `{path}/transfer`; `rests_until` is how long reminders rest when they say that they made it. `payer_name`
-    is masked here and nowhere else. `returned`: the payer has just come back. `chats` are channels that the payer can bind
-    from here, by a POST to `{path}/chats/{name}`.
+    payment, also `unavailable`, `asking`, `amount_changed` and `own_browser`; `reason` one of `reason.<code>`. `troubled` are
+    those of the methods that may not answer now. `transfer`: the payer was told how to make one, by `{path}/transfer`;
+    `rests_until` is how long reminders rest when they say that they made it. `payer_name` is masked here and nowhere else.
+    `returned`: the payer has just come back. `chats` are channels that the payer can bind from here, by a POST to
+    `{path}/chats/{name}`.
     """
 
     brand: Brand
@@ -233,6 +234,7 @@ class PayPage:
     path: str
     revision: str = ""
     methods: Sequence[str] = ()
+    troubled: Sequence[str] = ()
     chats: Sequence[str] = ()
     payer_name: str = ""
     issued_on: date | None = None

@@ -21,7 +21,7 @@ from gateway.domain.payments import Attempt, AttemptStatus, Verdict
 from gateway.domain.refunds import Refund
 from gateway.ports.provider import PaymentStatus, PaymentUpdate
 from gateway.ports.values import Money
-from gateway.services import closing, dues, given_back, ladder
+from gateway.services import closing, dues, given_back, health, ladder
 from gateway.services.context import Context
 from gateway.services.directory import Biller, Directory
 from gateway.services.errors import Conflict, Invalid, NotFound
@@ -54,12 +54,15 @@ def apply_update(
     if invoice is None or attempt is None:
         raise NotFound("there is no such attempt")
     change = rules.apply(invoice, attempt, update)
+    fee = _fee(directory, attempt, update, change)
     if change.verdict is Verdict.REPEATED:
+        if fee != (attempt.fee_minor, attempt.fee_known):
+            payments.learn_fee(conn, attempt.id, fee)
         given_back.look(conn, directory, attempt.id, update, now, asked=source == POLL)
         return change
     if source != WEBHOOK and _known_misfit(conn, attempt, change):
         return change
-    if change.verdict is Verdict.APPLIED and not payments.write(conn, invoice, attempt, change, now):
+    if change.verdict is Verdict.APPLIED and not payments.write(conn, invoice, attempt, change, now, fee=fee):
         raise RuntimeError("a locked row changed under its lock")
     payments.record(
         conn,
@@ -82,6 +85,7 @@ def apply_update(
     of_attempt = {"payment": show(ATTEMPT, attempt.id), "source": source} | named
     events.append(conn, attempt.biller_id, invoice.id, _with(of_attempt, change.events, due), now)
     _follow_up(conn, directory, invoice, attempt, change, due, now)
+    health.moved(conn, directory, attempt, change, now)
     if change.verdict is Verdict.APPLIED:
         given_back.look(conn, directory, attempt.id, update, now, asked=source == POLL)
     return change
@@ -94,6 +98,17 @@ def _with(data: Mapping[str, object], happened: Sequence[NewEvent], due: Refund 
         NewEvent(event.type, {**data, **(refund if event.type is EventType.REFUND_DUE else {}), **event.data})
         for event in happened
     ]
+
+
+def _fee(directory: Directory, attempt: Attempt, update: PaymentUpdate, change: rules.Applied) -> payments.Fee:
+    """What the vendor keeps: its own word, else by the biller's table when money comes; a word is never overwritten by a guess."""
+    if update.fee is not None and update.fee.currency == attempt.currency and change.verdict is not Verdict.MISMATCH:
+        return update.fee.minor, True
+    account = directory.provider(attempt.account_id)
+    if attempt.fee_known or change.received_minor == attempt.received_minor or account is None:
+        return attempt.fee_minor, attempt.fee_known
+    estimated = account.candidate.fee_of(Money(change.received_minor, attempt.currency))
+    return (None if estimated is None else estimated.minor), False
 
 
 def _known_misfit(conn: sa.Connection, attempt: Attempt, change: rules.Applied) -> bool:

@@ -5,7 +5,7 @@ They fulfil the ports as adapters do, prove their webhooks by a secret, and keep
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +19,7 @@ from tests.harness.vendor_channels import SimChannel
 
 
 class Vendors:
-    """A registry of simulated adapters: the provider `sim`, beside the real ones, and the channels by their names."""
+    """A registry of simulated adapters: the provider `sim`, more of `banks` (with a wallet too), the real ones, and the channels."""
 
     def __init__(
         self,
@@ -27,9 +27,11 @@ class Vendors:
         *,
         bank: Mapping[str, bool] | None = None,
         channels: Mapping[str, Any] | None = None,
+        banks: Sequence[str] = (),
     ) -> None:
         self.bank = SimBank(now)
-        self._provider = self.bank.plugin(**(bank or {}))
+        self.banks = {"sim": self.bank} | {name: SimBank(now) for name in banks}
+        self._providers = {name: one.plugin(name, **(bank or {})) for name, one in self.banks.items()}
         self.channels: dict[str, SimChannel] = {}
         self._plugins: dict[str, ChannelPlugin[Any]] = {}
         wanted = channels or {
@@ -47,10 +49,10 @@ class Vendors:
         return self._plugins[name]
 
     def provider(self, name: str) -> ProviderPlugin[Any]:
-        return self._provider if name == "sim" else Registry().provider(name)
+        return self._providers.get(name) or Registry().provider(name)
 
     @property
     def tables(self) -> dict[str, Any]:
         """The accounts as a biller's file has them."""
         secret = {"secret": {"env": "PROOF"}}
-        return {"channels": dict.fromkeys(self.channels, secret), "providers": {"sim": secret}}
+        return {"channels": dict.fromkeys(self.channels, secret), "providers": dict.fromkeys(self.banks, secret)}

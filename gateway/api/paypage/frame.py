@@ -20,7 +20,7 @@ from gateway.services.invoices import View
 
 _HTML = "text/html"
 _PREVIEWERS = re.compile(
-    r"telegrambot|whatsapp|facebookexternalhit|facebot|slackbot|viber|twitterbot|linkedinbot|discordbot|skypeuripreview",
+    r"telegrambot|^whatsapp|facebookexternalhit|facebot|slackbot|viber|twitterbot|linkedinbot|discordbot|skypeuripreview",
     re.IGNORECASE,
 )
 HEADERS = {

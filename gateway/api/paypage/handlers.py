@@ -21,8 +21,8 @@ from gateway.api.ratelimit import subscriber
 from gateway.domain.payments import WATCHED_POLL_S, Attempt
 from gateway.rendering import EnterCode, HandOver, Unsubscribe
 from gateway.rendering.elements import qr_png, qr_svg
-from gateway.services import attempts, bindings, contexts, invoices, pay_codes, receipts
-from gateway.services.errors import Conflict, NotFound, Unavailable
+from gateway.services import attempts, bindings, contexts, invoices, pay_codes, receipts, routing
+from gateway.services.errors import Conflict, NotFound, StillAsked, Unavailable
 from gateway.services.invoices import View
 from gateway.store.database import StoreUnavailable
 
@@ -89,6 +89,8 @@ class PayPages(TransferPages):
             return web.HTTPSeeOther(self.ctx.pay_path(found.invoice.id, found.invoice.link_version))
         except NotFound:
             return await self._page(request, returned=False, notice="unavailable", status=422)
+        except StillAsked:
+            return await self._page(request, returned=False, notice="asking", status=503)
         except (Unavailable, StoreUnavailable):
             return await self._page(request, returned=False, notice="unavailable", status=503)
         return self._send_to(found, attempt, locale)
@@ -234,8 +236,13 @@ class PayPages(TransferPages):
         biller, locale = self._biller(found), self._locale(request, found)
         if previews(request):
             return self._card(request, found)
-        methods = list(attempts.methods(self.ctx, biller.id, found.invoice.currency))
-        context = contexts.pay_page(self.ctx, biller, found, methods=methods, notice=notice, returned=returned)
+        decision = await routing.shown(self.ctx, biller, found.invoice, request.headers.get("User-Agent"))
+        methods = [route.method for route in decision.shown]
+        troubled = [route.method for route in decision.shown if route.troubled]
+        notice = notice or ("own_browser" if decision.needs_own_browser and found.invoice.payable else "")
+        context = contexts.pay_page(
+            self.ctx, biller, found, methods=methods, troubled=troubled, notice=notice, returned=returned
+        )
         html = self.ctx.renderer.page("invoice", context, locale, biller=biller.slug)
         return self._html(html, self._policy(context), status)
 

@@ -30,7 +30,7 @@ from gateway.ports.errors import AdapterError, OutcomeUnknown, Rejected, RetryLa
 from gateway.ports.provider import PaymentStatus, RefundStatus
 from gateway.ports.values import Money
 from gateway.services import invoices, refunds
-from gateway.services.errors import Conflict, Unavailable
+from gateway.services.errors import Conflict, StillAsked, Unavailable
 from gateway.services.invoices import View
 from gateway.services.refunds import Wanted
 from gateway.services.shapes import invoice_json
@@ -114,7 +114,7 @@ class Books(RuleBasedStateMachine):
 
     @rule(which=WHICH, method=st.sampled_from(["bank", "card"]))
     def start(self, which: int, method: str) -> None:
-        with suppress(Conflict):
+        with suppress(Conflict, StillAsked):
             self.run(self.sim.start(self._invoice_id(which), method))
 
     @rule(which=WHICH, made=st.booleans())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -12,7 +13,7 @@ from gateway.domain.payments import SILENT_FOR, Attempt, AttemptStatus
 from gateway.domain.references import reference
 from gateway.ports.provider import PaymentStatus
 from gateway.ports.values import Money
-from gateway.services import attempts, gate, invoices, transfers
+from gateway.services import gate, invoices, routing, transfers
 from gateway.services.invoices import View
 from gateway.store import claims
 from gateway.store.database import Database
@@ -66,8 +67,10 @@ class TestBegun:
         assert (attempt.status, attempt.expires_at) == (A.PENDING, attempt.created_at + SILENT_FOR)
 
     async def test_only_where_there_is_an_account_in_the_currency(self, sim: Sim) -> None:
-        assert list(attempts.methods(sim.ctx, sim.biller.id, "RON")) == ["bank", "card", "transfer"]
-        assert list(attempts.methods(sim.ctx, sim.biller.id, "EUR")) == ["bank", "card"]
+        invoice = (await sim.issue()).invoice
+        for currency, methods in (("RON", ["bank", "card", "transfer"]), ("EUR", ["bank", "card"])):
+            decision = await routing.shown(sim.ctx, sim.biller, replace(invoice, currency=currency), None)
+            assert [route.method for route in decision.shown] == methods
 
     async def test_it_is_nowhere_shown_as_being_paid_now(self, sim: Sim) -> None:
         invoice_id = await begun(sim)

@@ -12,52 +12,44 @@ from typing import Any, TypeVar
 import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, Phase, settings
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
-from gateway.domain.deliveries import DeliveryState, MessageKind, Step
-from gateway.domain.ids import DELIVERY, read
-from gateway.domain.invoices import InvoiceStatus, status_after
+from gateway.domain.deliveries import Step
+from gateway.domain.ids import ATTEMPT, DELIVERY, UPDATE, read, show
 from gateway.domain.payments import AttemptStatus
+from gateway.domain.refunds import FOR_A_PERSON, Refund, RefundState
 from gateway.ports.channel import Message
-from gateway.ports.errors import OutcomeUnknown, Rejected, RetryLater
-from gateway.ports.provider import PaymentStatus
+from gateway.ports.errors import AdapterError, OutcomeUnknown, Rejected, RetryLater
+from gateway.ports.provider import PaymentStatus, RefundStatus
 from gateway.ports.values import Money
-from gateway.services import invoices
-from gateway.services.errors import Conflict, Unavailable
+from gateway.services import invoices, refunds
+from gateway.services.errors import Conflict, StillAsked, Unavailable
 from gateway.services.invoices import View
+from gateway.services.refunds import Wanted
+from gateway.services.shapes import invoice_json
 from gateway.store import events
 from gateway.store.database import open_database
 from gateway.store.inbox import HELD
 from gateway.store.schema import inbox
 from gateway.testing.clock import FakeClock
+from tests.harness import money
 from tests.harness.databases import ENGINES, Databases
 from tests.harness.gateway import Sim, count, open_sim
 from tests.harness.vendors import Payment
 
 T = TypeVar("T")
-A, S, IS = AttemptStatus, PaymentStatus, InvoiceStatus
+A, S = AttemptStatus, PaymentStatus
 INVOICES = 2
 ASKED = 10_000
 WHICH = st.integers(0, INVOICES - 1)
 ANY = st.integers(0, 10**6)  # which of those there are, by its remainder
-# What may happen at the bank to a payment that is in a state: the state after it, and how much has come then.
-HAPPENS: dict[PaymentStatus, list[tuple[PaymentStatus, str]]] = {
-    S.PENDING: [
-        (S.PAID, "all"),
-        (S.PAID, "less"),
-        (S.PAID, "more"),
-        (S.PENDING, "part"),
-        (S.ACCEPTED, "same"),
-        (S.FAILED, "same"),
-        (S.EXPIRED, "same"),
-    ],
-    S.ACCEPTED: [(S.PAID, "all"), (S.FAILED, "same")],
-    S.FAILED: [(S.PAID, "all"), (S.ACCEPTED, "same")],
-    S.EXPIRED: [(S.PAID, "all")],
-    S.PAID: [(S.REVERSED, "same"), (S.PAID, "taken back in part")],
-    S.REVERSED: [],
-    S.CANCELLED: [],
-}
 
 
 class Books(RuleBasedStateMachine):
@@ -67,23 +59,30 @@ class Books(RuleBasedStateMachine):
         super().__init__()
         self.runner = asyncio.Runner()
         self.databases = databases
+        self.engine = engine
         self.stack = AsyncExitStack()
         self.news: list[Payment] = []  # what the bank has to tell; told in any order, any number of times
         self.told: list[Payment] = []
         self.elsewhere = [0] * INVOICES  # money that came another way
         self.references = 0
         self.asked_though_settled: list[str] = []
-        self.run(self._open(engine))
+
+    @initialize(auto=st.booleans())
+    def begin(self, auto: bool) -> None:
+        """With a biller who has second payments given back at once, or who does it himself."""
+        self.run(self._open(self.engine, "auto" if auto else "manual"))
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(work)
 
-    async def _open(self, engine: str) -> None:
+    async def _open(self, engine: str, duplicates: str) -> None:
         self.url = await self.databases.make(engine)
         self.stack.push_async_callback(self.databases.drop, self.url)
         database = await open_database(self.url)
         self.stack.push_async_callback(database.aclose)
-        self.sim: Sim = await self.stack.enter_async_context(open_sim(database, FakeClock()))
+        self.sim: Sim = await self.stack.enter_async_context(
+            open_sim(database, FakeClock(), biller={"payments": {"refund_duplicates": duplicates}})
+        )
         self.views: list[View] = []
         steps = [Step("telegram", 0), Step("sms", 600), Step("email", 0)]
         for number in range(INVOICES):
@@ -97,7 +96,7 @@ class Books(RuleBasedStateMachine):
         delivery_id = read(DELIVERY, message.reference.partition("-")[2])
         for view in self.views:
             for delivery in view.deliveries:
-                asks = delivery.kind is not MessageKind.PAYMENT_RECEIVED
+                asks = delivery.kind not in money.RECEIPTS
                 if delivery.id == delivery_id and asks and not view.invoice.payable:
                     self.asked_though_settled.append(message.reference)
 
@@ -115,7 +114,7 @@ class Books(RuleBasedStateMachine):
 
     @rule(which=WHICH, method=st.sampled_from(["bank", "card"]))
     def start(self, which: int, method: str) -> None:
-        with suppress(Conflict):
+        with suppress(Conflict, StillAsked):
             self.run(self.sim.start(self._invoice_id(which), method))
 
     @rule(which=WHICH, made=st.booleans())
@@ -139,7 +138,7 @@ class Books(RuleBasedStateMachine):
         async def overtake(payment: Payment) -> None:
             paid = [payment, self.sim.bank.open(payment.request)] if twice else [payment]
             for one in paid:
-                self._tells(self.sim.bank.change(one.id, S.PAID))
+                self.news.append(self.sim.bank.change(one.id, S.PAID))
                 await self._tell(self.news[-1])
 
         self.sim.bank.before_answer, self.sim.bank.named = overtake, named or twice
@@ -147,19 +146,19 @@ class Books(RuleBasedStateMachine):
             self.run(self.sim.start(self._invoice_id(which), "bank"))
         self.sim.bank.before_answer, self.sim.bank.named = None, True
 
-    @precondition(lambda self: any(HAPPENS[payment.status] for payment in self.sim.bank.payments.values()))
+    @precondition(lambda self: any(money.HAPPENS[payment.status] for payment in self.sim.bank.payments.values()))
     @rule(which=ANY, what=ANY, told=st.booleans())
     def at_the_bank(self, which: int, what: int, told: bool) -> None:
-        lively = [payment for payment in self.sim.bank.payments.values() if HAPPENS[payment.status]]
+        lively = [payment for payment in self.sim.bank.payments.values() if money.HAPPENS[payment.status]]
         payment = lively[which % len(lively)]
-        status, sum_ = HAPPENS[payment.status][what % len(HAPPENS[payment.status])]
+        status, sum_ = money.HAPPENS[payment.status][what % len(money.HAPPENS[payment.status])]
         asked = payment.request.amount.minor
         received = {"all": asked, "less": asked * 3 // 4, "more": asked + 700, "part": asked // 2}.get(
             sum_, payment.received
         )
         taken_back = received if status is S.REVERSED else received // 3 if "back" in sum_ else payment.reversed
         received, taken_back = max(received, payment.received), max(taken_back, payment.reversed)
-        self._tells(self.sim.bank.change(payment.id, status, received=received, taken_back=taken_back))
+        self.news.append(self.sim.bank.change(payment.id, status, received=received, taken_back=taken_back))
         if told:
             self.run(self._tell(self.news[-1]))
 
@@ -167,7 +166,7 @@ class Books(RuleBasedStateMachine):
     @rule(which=ANY)
     def a_second_payment_of_one_try(self, which: int) -> None:
         paid = [payment for payment in self.sim.bank.payments.values() if payment.status is S.PAID]
-        self._tells(self.sim.bank.change(self.sim.bank.open(paid[which % len(paid)].request).id, S.PAID))
+        self.news.append(self.sim.bank.change(self.sim.bank.open(paid[which % len(paid)].request).id, S.PAID))
 
     @precondition(lambda self: self.news)
     @rule(which=ANY, copies=st.integers(1, 3))
@@ -198,8 +197,81 @@ class Books(RuleBasedStateMachine):
                 invoices.change(self.sim.ctx, self.sim.biller, self._invoice_id(which), amount=Money(amount, "RON"))
             )
 
-    def _tells(self, payment: Payment) -> None:
-        self.news.append(payment)
+    def _payments(self) -> list[str]:
+        """Every payment of which money may go back, by its id outside."""
+        attempts = [show(ATTEMPT, a.id) for view in self.views for a in view.attempts if a.received_minor]
+        elsewhere = [x.id for view in self.views for x in view.lines if x.attempt_id is None and x.refund_id is None]
+        return attempts + [show(UPDATE, line) for line in elsewhere]
+
+    @precondition(lambda self: self._payments())
+    @rule(
+        which=ANY,
+        share=st.sampled_from([None, 100, 3_000, 7_500]),
+        reopen=st.booleans(),
+        fault=st.sampled_from([None, OutcomeUnknown("cut off"), RetryLater("busy"), Rejected("no")]),
+        made=st.booleans(),
+        at_once=st.sampled_from([RefundStatus.DONE, RefundStatus.DONE, RefundStatus.PENDING, RefundStatus.FAILED]),
+    )
+    def a_refund(
+        self,
+        which: int,
+        share: int | None,
+        reopen: bool,
+        fault: AdapterError | None,
+        made: bool,
+        at_once: RefundStatus,
+    ) -> None:
+        """The biller asks for it twice under one key; the bank answers, or does not, or does it and does not say so."""
+        bank, among = self.sim.bank, self._payments()
+        bank.refund_status = at_once
+        bank.refund_fault, bank.given_all_the_same = fault, made and isinstance(fault, OutcomeUnknown)
+        wanted = Wanted(None if share is None else Money(share, "RON"), reopen=reopen)
+        self.references += 1
+        terms = (self.sim.ctx, self.sim.biller, among[which % len(among)], wanted, f"key-{self.references}")
+        with suppress(Conflict):
+            first, again = [self.run(refunds.request(*terms)) for _ in range(2)]
+            assert (first[1], again[1], again[0].id) == (True, False, first[0].id)
+        self.run(self.sim.drain())
+        bank.refund_fault, bank.refund_status = None, RefundStatus.DONE
+
+    def _waiting(self) -> list[Refund]:
+        return [row for view in self.views for row in view.refunds if row.state in FOR_A_PERSON]
+
+    @precondition(lambda self: self._waiting())
+    @rule(which=ANY, by_hand=st.booleans())
+    def a_person_sees_to_a_refund(self, which: int, by_hand: bool) -> None:
+        row = self._waiting()[which % len(self._waiting())]
+        terms = (self.sim.ctx, self.sim.biller, row.id)
+        with suppress(Conflict):
+            self.run(refunds.done(*terms, f"by hand {row.id}") if by_hand else refunds.retry(*terms))
+
+    @precondition(lambda self: any(payment.net > 0 for payment in self.sim.bank.payments.values()))
+    @rule(which=ANY, whole=st.booleans(), told=st.booleans())
+    def a_refund_at_the_banks_desk(self, which: int, whole: bool, told: bool) -> None:
+        among = [payment for payment in self.sim.bank.payments.values() if payment.net > 0]
+        payment = among[which % len(among)]
+        self.sim.bank.give_back(payment.id, payment.net if whole else (payment.net + 1) // 2)
+        self.news.append(self.sim.bank.payments[payment.id])
+        if told:
+            self.run(self._tell(self.news[-1]))
+
+    def _to_turn(self) -> list[tuple[str, RefundStatus]]:
+        """What may become of refunds at the bank. What its desk gave back fails only where nothing else went back."""
+        listed = self.sim.bank.returned.values()
+        asked = {one.payment_id for one in listed if one.request}
+        ends = [(one.id, to) for one in listed if one.status is RefundStatus.PENDING for to in list(RefundStatus)[1:]]
+        late = [
+            one for one in listed if one.status is RefundStatus.DONE and (one.request or one.payment_id not in asked)
+        ]
+        return ends + [(one.id, RefundStatus.FAILED) for one in late]
+
+    @precondition(lambda self: self._to_turn())
+    @rule(which=ANY, told=st.booleans())
+    def a_refund_turns_out(self, which: int, told: bool) -> None:
+        returned, status = self._to_turn()[which % len(self._to_turn())]
+        self.news.append(self.sim.bank.turn(returned, status))
+        if told:
+            self.run(self._tell(self.news[-1]))
 
     async def _tell(self, payment: Payment, copies: int = 1) -> None:
         await asyncio.gather(*(self.sim.tell(payment) for _ in range(copies)))
@@ -211,9 +283,7 @@ class Books(RuleBasedStateMachine):
     def the_books_hold(self) -> None:
         self.run(self._look())
         for number, view in enumerate(self.views):
-            self._sums(number, view)
-            self._states(view)
-            self._facts(view)
+            self._holds(number, view)
         assert self.asked_though_settled == []
 
     async def _look(self) -> None:
@@ -221,41 +291,10 @@ class Books(RuleBasedStateMachine):
         self.held = await count(self.sim.db, inbox, inbox.c.state == HELD)
         self.log = await self.sim.db.read(lambda conn: events.after(conn, self.sim.biller.id, 0, 100_000))
 
-    def _sums(self, number: int, view: View) -> None:
-        """Attempts, ledger and invoice say the same, and it is what was told or asked about, no more and no less."""
-        attempts = sum(attempt.received_minor - attempt.reversed_minor for attempt in view.attempts)
-        elsewhere = sum(line.delta_minor for line in view.lines if line.attempt_id is None)
-        assert elsewhere == self.elsewhere[number]
-        assert view.invoice.paid_minor == attempts + elsewhere == sum(line.delta_minor for line in view.lines)
-        for attempt in view.attempts:
-            heard = [p for p in (*self.told, *self.sim.bank.fetched) if p.id == attempt.external_id]
-            figures = (max((p.received for p in heard), default=0), max((p.reversed for p in heard), default=0))
-            known = (attempt.received_minor, attempt.reversed_minor)
-            assert known == figures or (self.held and known <= figures), attempt
-        asked = 0 if view.invoice.status is IS.VOID else view.invoice.amount_minor
-        due = sum(refund.amount_minor for refund in view.refunds if refund.state == "due")
-        assert due == max(0, view.invoice.paid_minor - asked)
-
-    def _states(self, view: View) -> None:
-        row = view.invoice
-        assert row.status is status_after(row.status, row.amount_minor, row.paid_minor)
-        assert (row.settled_at is not None) == (row.status is IS.PAID)
-        if not row.payable:
-            asking = [d for d in view.deliveries if d.kind is not MessageKind.PAYMENT_RECEIVED]
-            assert DeliveryState.QUEUED not in {delivery.state for delivery in asking}
-            assert all(attempt.closing_at or attempt.received_minor for attempt in view.attempts if attempt.open)
-
-    def _facts(self, view: View) -> None:
-        """The log has no gap, and its facts add up to the state that they report."""
-        assert [event.biller_seq for event in self.log] == list(range(1, len(self.log) + 1))
-        mine = [event for event in self.log if event.invoice_id == view.invoice.id]
-        assert [event.invoice_seq for event in mine] == list(range(1, len(mine) + 1))
-        moved = {"payment.received": 1, "payment.reversed": -1}
-        total = sum(moved[e.type] * Money.parse(**e.data["amount"]).minor for e in mine if e.type in moved)
-        assert total == view.invoice.paid_minor
-        types = [event.type for event in mine]
-        assert types.count("invoice.paid") - types.count("invoice.reopened") == (view.invoice.status is IS.PAID)
-        assert types.count("invoice.voided") == (view.invoice.status is IS.VOID)
+    def _holds(self, number: int, view: View) -> None:
+        money.sums(view, self.elsewhere[number], (*self.told, *self.sim.bank.fetched), held=bool(self.held))
+        money.states(view)
+        money.facts(view, self.log)
 
     async def _in_the_end(self) -> None:
         """Every webhook has come at last, the newest first, and every poll: our books are the bank's, and nothing is left undone."""
@@ -265,12 +304,11 @@ class Books(RuleBasedStateMachine):
         await self._look()
         assert self.held == 0
         for number, view in enumerate(self.views):
-            self._sums(number, view)
-            self._states(view)
-            self._facts(view)
+            self._holds(number, view)
+            money.adds_up(invoice_json(self.sim.ctx, self.sim.biller, view, self.sim.clock.now()))
             references = {attempt.reference.rstrip("+") for attempt in view.attempts}
             at_the_bank = [p for p in self.sim.bank.payments.values() if p.request.reference in references]
-            assert view.invoice.paid_minor == sum(p.net for p in at_the_bank) + self.elsewhere[number]
+            money.is_the_banks(view, at_the_bank)
             known = {attempt.external_id for attempt in view.attempts}
             assert {payment.id for payment in at_the_bank} <= known
             if not view.invoice.payable:
@@ -278,6 +316,7 @@ class Books(RuleBasedStateMachine):
                     "a session is open still"
                 )
             assert not [a for a in view.attempts if a.status in (A.CREATED, A.UNKNOWN)]
+            assert not [row for row in view.refunds if row.state in (RefundState.CREATED, RefundState.UNKNOWN)]
         assert await self.sim.tasks("dead") == []
         assert self.asked_though_settled == []
 

@@ -63,7 +63,8 @@ MOVES: dict[RefundState, frozenset[RefundState]] = {
 class Refund:
     """A row of the refund table. Of money that came elsewhere `line_id` is the line of the ledger that booked it.
 
-    `told`: the provider may know of it by the key of this `round`. `code` says why it failed, `reference` how a person gave it back.
+    `told`: the provider may know of it by the key of this `round`; `before_minor` is what it had given back of the payment until then.
+    `code` says why it failed, `reference` how a person gave it back.
     """
 
     id: int
@@ -80,6 +81,7 @@ class Refund:
     counts_minor: int
     round: int
     told: bool
+    before_minor: int | None
     external_id: str | None
     reference: str | None
     code: str | None

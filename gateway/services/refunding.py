@@ -83,6 +83,7 @@ def request_of(ctx: Context, refund: Refund, attempt: Attempt) -> RefundRequest:
         paid=Money(attempt.received_minor, attempt.currency),
         reference=f"{attempt.reference}-R{number}",
         reason=refund.reason,
+        refunded=None if refund.before_minor is None else Money(refund.before_minor, attempt.currency),
     )
 
 
@@ -100,8 +101,10 @@ class _Step:
 
     async def submit(self, *, first: bool) -> datetime | None:
         """Tells the provider. `first` is when nobody was told of this key before, so that a refusal is a refusal."""
-        if not await self.ctx.db.write(self._tell):
-            return None
+        told = await self.ctx.db.write(self._tell)
+        if not isinstance(told, Refund):
+            return told
+        self.refund, self.request = told, request_of(self.ctx, told, self.attempt)
         try:
             update = await self.refunds.refund_payment(self.request)
         except OutcomeUnknown:
@@ -224,13 +227,18 @@ class _Step:
         given_back.lock(conn, self.refund)
         return refunds.get(conn, self.refund.id, lock=True)
 
-    def _tell(self, conn: sa.Connection) -> bool:
-        current = self._current(conn)
-        if current is None or current.state not in (RefundState.CREATED, RefundState.UNKNOWN):
-            return False
-        if not current.told:
-            dues.change(conn, current, replace(current, told=True), self.ctx.clock.now())
-        return True
+    def _tell(self, conn: sa.Connection) -> Refund | datetime | None:
+        """The refund as the provider is told of it. One at a time: while it is not known what became of another of this payment, later."""
+        current, attempt = self._current(conn), payments.get(conn, self.attempt.id)
+        if current is None or attempt is None or current.state not in (RefundState.CREATED, RefundState.UNKNOWN):
+            return None
+        if current.told:
+            return current
+        others = (row for row in refunds.of_invoice(conn, current.invoice_id) if row.of == current.of)
+        if any(row.told and row.uncertain for row in others):
+            return self.ctx.clock.now() + _UNCERTAIN
+        told = replace(current, told=True, before_minor=attempt.refunded_minor)
+        return dues.change(conn, current, told, self.ctx.clock.now())
 
     def _unknown(self, conn: sa.Connection) -> None:
         current = self._current(conn)

@@ -12,16 +12,21 @@ import pytest
 
 from gateway.domain import references
 from gateway.domain.events import EventType
+from gateway.domain.ids import ATTEMPT, show
 from gateway.domain.invoices import InvoiceStatus
 from gateway.domain.payments import AttemptStatus
+from gateway.domain.refunds import RefundState
 from gateway.ports.errors import NotSupported
+from gateway.ports.values import Money
+from gateway.services import refunds
+from gateway.services.refunds import Wanted
 from gateway.store.database import Database, open_database
 from gateway.testing.clock import FakeClock
 from gateway.testing.provider_bench import Fault, Happening, Key
 from tests.harness.databases import Databases
 from tests.harness.methods import VENDORS, Shop, Vendor, open_shop
 
-A, IS = AttemptStatus, InvoiceStatus
+A, IS, R = AttemptStatus, InvoiceStatus, RefundState
 every_vendor = pytest.mark.parametrize("vendor", VENDORS, ids=lambda vendor: vendor.name)
 CARD = next(vendor for vendor in VENDORS if vendor.name == "stripe")
 WALLET = next(vendor for vendor in VENDORS if vendor.name == "sandbox")
@@ -227,3 +232,29 @@ async def test_an_outage_is_survived(shop: Shop, vendor: Vendor) -> None:
     await shop.benches[CARD.name].happen(external_id, Happening.PAID)
     await world.pass_time(minutes=2)
     assert await world.status(view.invoice.id) is IS.PAID
+
+
+@every_vendor
+async def test_money_goes_back_the_way_it_came(shop: Shop, vendor: Vendor) -> None:
+    """A part, then the rest, each once. A part that the vendor cannot give waits for a person, until the whole is asked for."""
+    world, bench = shop.world, shop.benches[vendor.name]
+    view = await world.issue("125.40")
+    external_id = await shop.begin(view, vendor)
+    await bench.happen(external_id, Happening.PAID)
+    await world.pass_time(minutes=2)
+    (attempt,) = (await world.view(view.invoice.id)).attempts
+    payment = show(ATTEMPT, attempt.id)
+
+    for key, wanted in (("part", Wanted(Money(4_000, "RON"))), ("rest", Wanted())):
+        for _ in range(2):
+            await refunds.request(world.ctx, world.biller, payment, wanted, key)
+        await world.pass_time(minutes=2)
+
+    given = {refund.amount_minor: refund.state for refund in (await world.view(view.invoice.id)).refunds}
+    if not bench.plugin.refunds:
+        assert given == {4_000: R.DUE, 8_540: R.DUE}
+    else:
+        assert given == ({4_000: R.DONE, 8_540: R.DONE} if vendor.gives_parts else {4_000: R.CLOSED, 12_540: R.DONE})
+        assert bench.refunded(external_id) == 12_540
+    assert await world.status(view.invoice.id) is IS.PAID
+    assert (await world.view(view.invoice.id)).invoice.outstanding.minor == 0

@@ -47,6 +47,7 @@ class Vendor:
     was told to call, None where that is set at its desk. `closed`: whether it shows a payment as closed, None where it cannot close one.
     `hands_over`: the payer's browser posts a form to it. `choice`: what is picked of the method. `returns`: what the payer's browser
     brings back from where it was sent. `settle`: later the vendor books what it keeps.
+    `gives_parts`: it gives back parts of a payment, where it gives back at all.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Vendor:
     hook: Callable[[Bench, str], str] | None = None
     closed: Callable[[Bench, str], bool] | None = None
     hands_over: bool = False
+    gives_parts: bool = True
     choice: str = ""
     returns: Callable[[Bench, str], Mapping[str, str]] | None = None
     settle: Callable[[Bench, str], object] = lambda bench, external_id: None
@@ -88,6 +90,7 @@ VENDORS = (
         acknowledged=(200, b'{"errorType":0,"errorCode":"","errorMessage":""}'),
         refused=b'{"errorType":2,"errorCode":"","errorMessage":""}',
         hook=lambda bench, external_id: _started(bench, external_id)["config"]["notifyUrl"],
+        gives_parts=False,
     ),
     Vendor(
         "euplatesc",

@@ -168,6 +168,7 @@ refund = table(
     minor("counts_minor"),
     count("round"),
     sa.Column("told", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("before_minor", sa.BigInteger),  # what the provider had given back when it was told; none: it was not
     text("external_id", null=True),
     text("reference", null=True),
     text("code", null=True),

@@ -53,6 +53,7 @@ def refund(number: int = 1, state: RefundState = R.DUE, amount: int = 100, **cha
         counts_minor=amount,
         round=0,
         told=False,
+        before_minor=None,
         external_id=None,
         reference=None,
         code=None,

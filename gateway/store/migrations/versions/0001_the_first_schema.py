@@ -433,6 +433,7 @@ def upgrade() -> None:
     sa.Column('counts_minor', sa.BigInteger(), server_default='0', nullable=False),
     sa.Column('round', sa.Integer(), server_default='0', nullable=False),
     sa.Column('told', sa.Boolean(), server_default=sa.false(), nullable=False),
+    sa.Column('before_minor', sa.BigInteger(), nullable=True),
     sa.Column('external_id', sa.Text(), nullable=True),
     sa.Column('reference', sa.Text(), nullable=True),
     sa.Column('code', sa.Text(), nullable=True),

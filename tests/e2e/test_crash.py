@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness import short_lease
 from tests.harness.books import Books, check_dead_file, hold_up, unsettled
 from tests.harness.journeys import Load
 from tests.harness.processes import Installation, Process
@@ -55,7 +56,7 @@ async def test_killed_on_sqlite(rounds: int, seed: int, tmp_path: Path) -> None:
 @rounds(1, seed=11)
 async def test_killed_on_postgres(rounds: int, seed: int, tmp_path: Path, postgres_url: str) -> None:
     """One process serves, two work; a worker is killed each round, and now and then the one that serves."""
-    installation = Installation(tmp_path, postgres_url, program=("-m", "tests.harness.short_lease"))
+    installation = Installation(tmp_path, postgres_url, program=("-P", short_lease.__file__))
     chance = random.Random(seed)
     load, books = Load(chance), Books(installation.database_url)
     async with vendors_at(installation.url) as vendors, AsyncExitStack() as stack:

@@ -22,6 +22,7 @@ from tests.harness.databases import Databases
 from tests.harness.rows import all_of, fail_after, keys, put, stranger_sees, waits
 
 PAGES = 60
+HARNESS = Path(__file__).parents[2] / "harness"
 
 
 @pytest.fixture
@@ -115,7 +116,9 @@ async def test_another_process_is_refused_until_this_one_has_closed(url: str) ->
     )
 
     async def other() -> tuple[int | None, str]:
-        process = await asyncio.create_subprocess_exec(sys.executable, "-c", script, url, stdout=subprocess.PIPE)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", script, url, stdout=subprocess.PIPE
+        )
         told, _ = await process.communicate()
         return process.returncode, told.decode()
 
@@ -131,14 +134,15 @@ async def test_the_lock_of_a_killed_process_holds_nobody_up(url: str) -> None:
     script = (
         "import asyncio, sys\n"
         "from gateway.store.database import open_database\n"
-        "from tests.harness.rows import put\n"
+        "sys.path.insert(0, sys.argv[2])\n"  # by its folder, for some distributions install a package `tests`
+        "from rows import put\n"
         "async def main():\n"
         "    database = await open_database(sys.argv[1])\n"
         "    print(await database.write(put('acknowledged')), flush=True)\n"
         "    await asyncio.Event().wait()\n"
         "asyncio.run(main())\n"
     )
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", script, url, stdout=subprocess.PIPE)
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", script, url, str(HARNESS), stdout=subprocess.PIPE)
     assert process.stdout is not None
     assert (await process.stdout.readline()).strip() == b"acknowledged"
     process.send_signal(signal.SIGKILL)

@@ -24,6 +24,7 @@ from gateway.services.directory import ProviderAccount
 from gateway.store import outbox, payments, refunds
 
 _UNCERTAIN = timedelta(minutes=1)  # a payment is looked at again when it is known whether its refund was made
+_ONE_AT_A_TIME = timedelta(seconds=5)
 NO_ANSWER = "no_answer"  # asked for two months, and nobody knows what became of it
 
 
@@ -83,6 +84,7 @@ def request_of(ctx: Context, refund: Refund, attempt: Attempt) -> RefundRequest:
         paid=Money(attempt.received_minor, attempt.currency),
         reference=f"{attempt.reference}-R{number}",
         reason=refund.reason,
+        refunded=Money(refund.before_minor, refund.currency),
     )
 
 
@@ -100,8 +102,10 @@ class _Step:
 
     async def submit(self, *, first: bool) -> datetime | None:
         """Tells the provider. `first` is when nobody was told of this key before, so that a refusal is a refusal."""
-        if not await self.ctx.db.write(self._tell):
-            return None
+        told = await self.ctx.db.write(self._tell)
+        if not isinstance(told, Refund):
+            return told
+        self.refund, self.request = told, request_of(self.ctx, told, self.attempt)
         try:
             update = await self.refunds.refund_payment(self.request)
         except OutcomeUnknown:
@@ -224,13 +228,18 @@ class _Step:
         given_back.lock(conn, self.refund)
         return refunds.get(conn, self.refund.id, lock=True)
 
-    def _tell(self, conn: sa.Connection) -> bool:
-        current = self._current(conn)
-        if current is None or current.state not in (RefundState.CREATED, RefundState.UNKNOWN):
-            return False
-        if not current.told:
-            dues.change(conn, current, replace(current, told=True), self.ctx.clock.now())
-        return True
+    def _tell(self, conn: sa.Connection) -> Refund | datetime | None:
+        """The refund as the provider is to be told; the instant to try again, while another one of the payment is uncertain."""
+        current, now = self._current(conn), self.ctx.clock.now()
+        attempt = payments.get(conn, self.attempt.id)
+        if current is None or attempt is None or current.state not in (RefundState.CREATED, RefundState.UNKNOWN):
+            return None
+        if current.told:
+            return current
+        before = rules.gone_before(current, attempt, refunds.of_invoice(conn, attempt.invoice_id))
+        if before is None:
+            return now + _ONE_AT_A_TIME
+        return dues.change(conn, current, replace(current, told=True, before_minor=before), now)
 
     def _unknown(self, conn: sa.Connection) -> None:
         current = self._current(conn)

@@ -166,6 +166,7 @@ refund = table(
     minor("amount_minor"),
     minor("owed_minor"),
     minor("counts_minor"),
+    minor("before_minor"),  # what was given back of the payment when the provider was told
     count("round"),
     sa.Column("told", sa.Boolean, nullable=False, server_default=sa.false()),
     text("external_id", null=True),

@@ -431,6 +431,7 @@ def upgrade() -> None:
     sa.Column('amount_minor', sa.BigInteger(), server_default='0', nullable=False),
     sa.Column('owed_minor', sa.BigInteger(), server_default='0', nullable=False),
     sa.Column('counts_minor', sa.BigInteger(), server_default='0', nullable=False),
+    sa.Column('before_minor', sa.BigInteger(), server_default='0', nullable=False),
     sa.Column('round', sa.Integer(), server_default='0', nullable=False),
     sa.Column('told', sa.Boolean(), server_default=sa.false(), nullable=False),
     sa.Column('external_id', sa.Text(), nullable=True),

@@ -21,6 +21,7 @@ from gateway.api.routes import OPERATIONS, api_document
 from gateway.cli import application
 from gateway.config import biller as biller_config
 from gateway.config import reminders as reminders_config
+from gateway.config import routing as routing_config
 from gateway.config.server import Config
 from gateway.config.shapes import Section
 from gateway.domain.chat import Grammar
@@ -41,6 +42,9 @@ IN_LISTS: dict[str, type[Section]] = {
     "`when` of a step": reminders_config.ReminderCondition,
     "One of a step's `channels`": reminders_config.ReminderChannel,
     "`reminders.broken_promise`": reminders_config.BrokenPromise,
+    "One of `routing.caps`": routing_config.RoutingCap,
+    "Of every `[providers.<name>]`": routing_config.Terms,
+    "`fee`, and one of `fees`": routing_config.FeeTable,
 }
 
 ABOUT_EVENTS = """
@@ -77,7 +81,9 @@ def settings() -> str:
             plugin: Any = registry.channel(name) if kind == "channels" else registry.provider(name)
             parts.append(f'## `[{kind}.<name>]` with `adapter = "{name}"`\n')
             if kind == "providers":
-                parts.append("Also `methods` (of those it has) and `poll` (a duration or a ladder).\n")
+                parts.append(
+                    "Also `methods` (of those it has), `poll` (a duration or a ladder), and what it costs and takes (above).\n"
+                )
             else:
                 parts.append(
                     "Also `link_free`: its messages carry no link, but pay code, `delivery.pay_site` and bank reference.\n"

@@ -92,6 +92,10 @@ class PaymentShown(Answer):
     method: str | None
     amount: Annotated[Sum, Field(description="What was asked.")]
     received: Annotated[Sum, Field(description="What came in, less what was taken back.")]
+    fee: Annotated[Sum | None, Field(description="What the provider keeps; null where nobody knows.")]
+    fee_source: Annotated[
+        Literal["provider", "estimate"] | None, Field(description="The provider's own word, or your table of fees.")
+    ]
     reference: str | None
     received_on: date | None
     reason: Annotated[str | None, Field(description="Why it was declined.")]

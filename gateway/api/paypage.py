@@ -21,17 +21,17 @@ from gateway.api.ratelimit import AddressLimiter, Network, Rate, client_address,
 from gateway.domain.payments import WATCHED_POLL_S, Attempt
 from gateway.rendering import Card, EnterCode, HandOver, PageContext, UnknownLink, Unsubscribe
 from gateway.rendering.elements import qr_png, qr_svg
-from gateway.services import attempts, bindings, contexts, invoices, pay_codes, receipts
+from gateway.services import attempts, bindings, contexts, invoices, pay_codes, receipts, routing
 from gateway.services.context import Context
 from gateway.services.directory import Biller
-from gateway.services.errors import Conflict, NotFound, Unavailable
+from gateway.services.errors import Conflict, NotFound, StillAsked, Unavailable
 from gateway.services.invoices import View
 from gateway.store.database import StoreUnavailable
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _PREVIEWERS = re.compile(
-    r"telegrambot|whatsapp|facebookexternalhit|facebot|slackbot|viber|twitterbot|linkedinbot|discordbot|skypeuripreview",
+    r"telegrambot|^whatsapp|facebookexternalhit|facebot|slackbot|viber|twitterbot|linkedinbot|discordbot|skypeuripreview",
     re.IGNORECASE,
 )
 _HTML = "text/html"
@@ -106,6 +106,8 @@ class PayPages:
             return web.HTTPSeeOther(self.ctx.pay_path(found.invoice.id, found.invoice.link_version))
         except NotFound:
             return await self._page(request, returned=False, notice="unavailable", status=422)
+        except StillAsked:
+            return await self._page(request, returned=False, notice="asking", status=503)
         except (Unavailable, StoreUnavailable):
             return await self._page(request, returned=False, notice="unavailable", status=503)
         return self._send_to(found, attempt, locale)
@@ -251,8 +253,13 @@ class PayPages:
             path = self.ctx.pay_path(found.invoice.id, found.invoice.link_version)
             card = Card(contexts.brand(self.ctx, biller), url=f"{self.ctx.public_url}{path}")
             return self._html(self.ctx.renderer.page("card", card, locale, biller=biller.slug), self._policy(card))
-        methods = list(attempts.methods(self.ctx, biller.id, found.invoice.currency))
-        context = contexts.pay_page(self.ctx, biller, found, methods=methods, notice=notice, returned=returned)
+        decision = await routing.shown(self.ctx, biller, found.invoice, request.headers.get("User-Agent"))
+        methods = [route.method for route in decision.shown]
+        troubled = [route.method for route in decision.shown if route.troubled]
+        notice = notice or ("own_browser" if decision.needs_own_browser and found.invoice.payable else "")
+        context = contexts.pay_page(
+            self.ctx, biller, found, methods=methods, troubled=troubled, notice=notice, returned=returned
+        )
         html = self.ctx.renderer.page("invoice", context, locale, biller=biller.slug)
         return self._html(html, self._policy(context), status)
 

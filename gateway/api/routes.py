@@ -10,7 +10,7 @@ import orjson
 from aiohttp import web
 
 from gateway import __version__
-from gateway.api import answers, conversations, events, examples, invoices, push_endpoints, reminders
+from gateway.api import answers, conversations, events, examples, invoices, push_endpoints, reminders, routing
 from gateway.api.docs import DocsPage
 from gateway.api.middleware import Edge, endpoint
 from gateway.api.openapi import JSON, About, Operation, Parameter, document
@@ -34,6 +34,8 @@ OPERATIONS: Sequence[Operation] = (
     reminders.cancel_reminders,
     reminders.list_reminders,
     reminders.close_dispute,
+    routing.explain_routing,
+    routing.report_routing,
     events.read_events,
     events.stream_events,
     push_endpoints.add_push_endpoint,
@@ -85,6 +87,7 @@ def api_document(public_url: str) -> dict[str, Any]:
                 invoices.TAG: "What is owed, how it reaches the payer, and what was paid.",
                 conversations.TAG: "What payers write and are told, and a person's own words to them.",
                 reminders.TAG: "What payers are reminded of, and when; what you set yourself; disputes.",
+                routing.TAG: "Which methods payers see and which account serves each, why, and what it costs.",
                 events.TAG: "Every fact, numbered without gaps, to pull or to follow.",
                 push_endpoints.TAG: "Every fact, signed and pushed to your systems.",
             },

@@ -22,6 +22,7 @@ from gateway.cli import (
     pushes,
     reconcile,
     reminders,
+    routes,
     serving,
     setup,
     tasks,
@@ -86,6 +87,7 @@ def application() -> typer.Typer:
     app.add_typer(invoices.group(), name="invoice", rich_help_panel="Bill")
     app.add_typer(mail.group(), name="email", rich_help_panel="Bill")
     app.add_typer(reminders.group(), name="reminders", rich_help_panel="Bill")
+    app.add_typer(routes.group(), name="route", rich_help_panel="Bill")
     look_after = "Look after"
     app.command(rich_help_panel=look_after)(setup.backup)
     app.command(rich_help_panel=look_after)(setup.restore)

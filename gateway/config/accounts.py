@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import Field, Strict
 
-from gateway.config.shapes import AS_TUPLE, Ladder, Place, Section, read_section
+from gateway.config.routing import TERMS, Terms
+from gateway.config.shapes import AS_TUPLE, Ladder, Place, read_section
 from gateway.ports.channel import ChannelPlugin
 from gateway.ports.provider import ProviderPlugin
 from gateway.settings import ConfigError, Fault, did_you_mean, settings_from
@@ -32,7 +33,8 @@ class Plugins(Protocol):
 class Account:
     """One biller's settings for one adapter, built and checked. `name` is the short one: `sms` of `acme.sms`.
 
-    `methods` and `poll_s` are a provider's: which of its methods are offered and its own polling; empty means as usual.
+    `methods` and `poll_s` are a provider's: which of its methods are offered and its own polling; empty means as usual. So are
+    `terms`: what it costs and takes.
     `link_free` is a channel's: its messages carry no link, but pay code, site and bank reference.
     `use_phone` is a channel's whose contact point is `whatsapp`: the phone number serves when there is none.
     """
@@ -45,9 +47,10 @@ class Account:
     poll_s: tuple[int, ...] = ()
     link_free: bool = False
     use_phone: bool = False
+    terms: Terms = field(default_factory=Terms)
 
 
-class _Options(Section):
+class _Options(Terms):
     """The keys of an account's table that are the core's."""
 
     methods: Annotated[tuple[str, ...], AS_TUPLE] = ()
@@ -59,7 +62,7 @@ class _Options(Section):
 def _of_core(plugin: Plugin) -> set[str]:
     """The names of those that this plugin's accounts may have."""
     if isinstance(plugin, ProviderPlugin):
-        return {"methods", "poll"}
+        return {"methods", "poll", *TERMS}
     return {"link_free", "use_phone"} if plugin.address == "whatsapp" else {"link_free"}
 
 
@@ -124,6 +127,7 @@ class AccountReader:
             options.poll_s,
             link_free=options.link_free,
             use_phone=options.use_phone,
+            terms=Terms(**{name: getattr(options, name) for name in TERMS}),
         )
 
 

@@ -9,7 +9,7 @@ import base64
 import os
 import re
 import zoneinfo
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,6 +22,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from gateway.config.accounts import Account, AccountReader, Plugins
 from gateway.config.conversations import ChatPolicy
 from gateway.config.reminders import ReminderPolicy, reminder_faults
+from gateway.config.routing import RoutingPolicy, routing_faults
 from gateway.config.shapes import (
     AS_TUPLE,
     Ladder,
@@ -186,6 +187,7 @@ class Biller(Section):
     brand: Brand = Brand()
     delivery: DeliveryPolicy = DeliveryPolicy()
     payments: PaymentPolicy = PaymentPolicy()
+    routing: RoutingPolicy = RoutingPolicy()
     chat: ChatPolicy = ChatPolicy()
     reminders: ReminderPolicy = ReminderPolicy()
 
@@ -277,6 +279,7 @@ def biller_from(values: Mapping[str, Any], plugins: Plugins, *, where: Place, fi
         one.name: plugins.channel(one.adapter).reads for one in channels
     }
     faults = [*reader.faults, *_plan_faults(values, file), *reminder_faults(values, reads, file)]
+    faults += _route_faults(values, providers, plugins, where, file)
     try:
         read = read_section(_File, values, where, f"{file}: ")
     except ConfigError as error:
@@ -287,6 +290,20 @@ def biller_from(values: Mapping[str, Any], plugins: Plugins, *, where: Place, fi
     if faults := [*_site_faults(biller, channels, file)]:
         raise ConfigError(faults)
     return BillerConfig(biller, channels, providers, read.push)
+
+
+def _route_faults(
+    values: Mapping[str, Any], providers: Iterable[Account], plugins: Plugins, where: Place, file: str
+) -> Iterable[Fault]:
+    """What `[routing]` names and the file does not have; a table that is itself wrong is told of with the whole file."""
+    try:
+        policy = read_section(RoutingPolicy, _table(values, "routing"), where, "")
+    except ConfigError:
+        return ()
+    served: dict[str, Sequence[str] | None] = dict.fromkeys(_table(values, "providers"))
+    for one in providers:
+        served[one.name] = one.methods or [method.name for method in plugins.provider(one.adapter).methods]
+    return routing_faults(policy, served, file)
 
 
 def _site_faults(biller: Biller, channels: Iterable[Account], file: str) -> Iterator[Fault]:

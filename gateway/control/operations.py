@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from gateway.api import errors
 from gateway.api.invoices import draft_of
 from gateway.api.models import NewInvoice
-from gateway.control import money, talking
+from gateway.control import money, routes, talking
 from gateway.control.checks import check
 from gateway.control.packing import unpack_biller
 from gateway.control.shared import Json, Refused, biller_of
@@ -270,6 +270,9 @@ OPERATIONS: Mapping[str, Operation] = {
     "push.log": _list_pushes,
     "push.replay": _replay_push,
     "push.replay_since": _replay_since,
+    "route.explain": routes.explain,
+    "route.report": routes.report,
+    "route.simulate": routes.simulate,
     "tasks": _list_tasks,
     "tasks.replay": _replay_task,
     "reconcile.list": money.list_reconciled,

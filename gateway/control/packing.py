@@ -13,6 +13,7 @@ import orjson
 
 from gateway.config import Account, Biller, BillerConfig, PushTarget
 from gateway.config.accounts import Kind, Plugin, Plugins
+from gateway.config.routing import Terms
 from gateway.config.shapes import Place, read_section
 from gateway.ports.values import Secret
 from gateway.settings import settings_from, settings_to_json
@@ -56,6 +57,7 @@ def _pack_account(account: Account) -> Json:
         "poll_s": list(account.poll_s),
         "link_free": account.link_free,
         "use_phone": account.use_phone,
+        "terms": account.terms.model_dump(mode="json", by_alias=True),
     }
 
 
@@ -70,4 +72,5 @@ def _unpack_account(kind: Kind, plugin: Plugin, packed: Mapping[str, Any]) -> Ac
         poll_s=tuple(packed["poll_s"]),
         link_free=packed["link_free"],
         use_phone=packed["use_phone"],
+        terms=read_section(Terms, packed["terms"], Place(Path(), {}), ""),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -19,6 +20,7 @@ class EventType(StrEnum):
     INVOICE_OVERPAID = "invoice.overpaid"
     INVOICE_REOPENED = "invoice.reopened"
     INVOICE_VOIDED = "invoice.voided"
+    PAYMENT_ROUTED = "payment.routed"
     PAYMENT_STARTED = "payment.started"
     PAYMENT_UNKNOWN = "payment.unknown"
     PAYMENT_ACCEPTED = "payment.accepted"
@@ -69,6 +71,10 @@ MEANINGS: dict[EventType, str] = {
     EventType.INVOICE_OVERPAID: "One payment brought more than was owed; `excess` is what is too much.",
     EventType.INVOICE_REOPENED: "A reversal took money back; the invoice is owed again.",
     EventType.INVOICE_VOIDED: "The biller withdrew the invoice.",
+    EventType.PAYMENT_ROUTED: (
+        "An account was chosen to serve the payer: `account`, `because` of what, `options` with what each would cost. "
+        "Pushed only to endpoints that name it."
+    ),
     EventType.PAYMENT_STARTED: "The payer was sent to a provider, or was let go on to pay in the chat.",
     EventType.PAYMENT_UNKNOWN: "The provider did not say whether it opened the payment; it is being asked.",
     EventType.PAYMENT_ACCEPTED: "The bank has accepted the payment; the money is not there yet.",
@@ -119,6 +125,15 @@ MEANINGS: dict[EventType, str] = {
     EventType.ENDPOINT_DISABLED: "A push endpoint answered 410 and gets no more pushes.",
     EventType.PUSH_DEAD: "A push was out of tries; it can be replayed.",
 }
+
+
+# For who looks into one decision: an endpoint that takes all types is not pushed these.
+QUIET = frozenset({EventType.PAYMENT_ROUTED})
+
+
+def wanted(types: Collection[str], event_type: str) -> bool:
+    """Whether an endpoint of these types (none: all) is pushed an event."""
+    return event_type in types if types else event_type not in QUIET
 
 
 @dataclass(frozen=True, slots=True)

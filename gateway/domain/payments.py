@@ -40,6 +40,8 @@ LATE = (A.FAILED, A.EXPIRED, A.CANCELLED)
 # Where a provider cannot close a session, or takes another card after one that it declined, money may come until the session is over.
 AFTERWARDS = timedelta(hours=1)
 
+UNANSWERED = timedelta(seconds=60)  # a call that opens a payment has ended by then
+
 _BEFORE_MONEY = frozenset({A.ACCEPTED, A.FAILED, A.EXPIRED, A.CANCELLED, A.PAID, A.REVERSED})
 MOVES: dict[AttemptStatus, frozenset[AttemptStatus]] = {
     A.CREATED: _BEFORE_MONEY | {A.PENDING, A.UNKNOWN},
@@ -96,10 +98,22 @@ class Attempt:
     polls: int
     created_at: datetime
     updated_at: datetime
+    fee_minor: int | None = None
+    fee_known: bool = False
 
     @property
     def amount(self) -> Money:
         return Money(self.amount_minor, self.currency)
+
+    @property
+    def fee(self) -> Money | None:
+        """What the vendor keeps: its own word where `fee_known`, else by the biller's table; None: neither says."""
+        return None if self.fee_minor is None else Money(self.fee_minor, self.currency)
+
+    def unanswered(self, now: datetime) -> bool:
+        """Whether nobody knows if the provider opened it: told, and no answer came, or came to us."""
+        silent = self.status is A.CREATED and self.external_id is None and now >= self.created_at + UNANSWERED
+        return self.status is A.UNKNOWN or silent
 
     @property
     def form(self) -> Mapping[str, str] | None:

@@ -211,9 +211,13 @@ class Chooses(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A way to pay as the payer knows it: `bank`, `card`. The label comes from the locale catalogue: `method.<name>`."""
+    """A way to pay as the payer knows it: `bank`, `card`. The label comes from the locale catalogue: `method.<name>`.
+
+    `hosted` False: a wallet's button, which works in no browser inside an app, though the provider's other methods may.
+    """
 
     name: str
+    hosted: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -195,8 +195,9 @@ class PayPage:
 
     `revision` changes whenever the page would: the live stream sends it, and the page fetches itself when it differs.
     `notice` is a code of the catalogue (`notice.<code>`: payment_failed, unavailable, cancelled, amount_changed,
-    duplicate), `reason` one of `reason.<code>`. `payer_name` is masked here and nowhere else. `returned`: the payer has
-    just come back. `chats` are channels that the payer can bind from here, by a POST to `{path}/chats/{name}`.
+    duplicate, asking, own_browser), `reason` one of `reason.<code>`. `payer_name` is masked here and nowhere else.
+    `returned`: the payer has just come back. `troubled` are those of the methods that may not answer now. `chats` are
+    channels that the payer can bind from here, by a POST to `{path}/chats/{name}`.
     """
 
     brand: Brand
@@ -209,6 +210,7 @@ class PayPage:
     path: str
     revision: str = ""
     methods: Sequence[str] = ()
+    troubled: Sequence[str] = ()
     chats: Sequence[str] = ()
     payer_name: str = ""
     issued_on: date | None = None

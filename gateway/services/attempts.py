@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,26 +13,22 @@ from gateway.domain.events import EventType, NewEvent
 from gateway.domain.ids import ATTEMPT, show
 from gateway.domain.invoices import Invoice
 from gateway.domain.payments import Attempt, AttemptStatus
+from gateway.domain.routing import Browser, browser_of, decide
 from gateway.ports.errors import OutcomeUnknown, Rejected, RetryLater
 from gateway.ports.provider import PaymentRequest, PaymentSession
+from gateway.services import health, routing
 from gateway.services.closing import CLOSE
 from gateway.services.context import Context
 from gateway.services.directory import Biller, ProviderAccount
-from gateway.services.errors import Conflict, NotFound, Unavailable
+from gateway.services.errors import Conflict, NotFound, StillAsked, Unavailable
+from gateway.services.route_shapes import routed_data
+from gateway.services.routing import Chosen
 from gateway.store import events, inbox, invoices, outbox, payments
 
 POLL, APPLY_INBOX = "poll", "apply-inbox"
 FIRST_POLL = timedelta(seconds=10)
-
-
-def methods(ctx: Context, biller_id: int, currency: str) -> dict[str, ProviderAccount]:
-    """The ways to pay that this biller offers in this currency, each with the account that serves it, in the file's order."""
-    offered: dict[str, ProviderAccount] = {}
-    for account in ctx.directory.providers_of(biller_id):
-        if account.plugin.currencies is None or currency in account.plugin.currencies:
-            for method in account.methods:
-                offered.setdefault(method, account)
-    return offered
+MOST_TRIED = 3  # accounts, in one click
+PATIENCE = timedelta(seconds=20)  # of a payer who waits; no further account is asked after it
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +37,16 @@ class Visitor:
 
     address: str | None = None
     agent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the payer picked, and where."""
+
+    method: str
+    locale: str
+    choice: str | None
+    browser: Browser
 
 
 async def start(
@@ -56,31 +61,61 @@ async def start(
     """Opens a payment of what is outstanding; the attempt says where to send the payer, and with what.
 
     Reserve, call, record: no transaction is open during the call. An open session of the same method and amount is taken up again.
-    Raises Conflict when nothing is owed (any more) or another amount, NotFound on a method that is not offered, Unavailable when
-    the provider is not there (an unknown outcome stays UNKNOWN, and is polled).
+    When an account definitely does not open the payment, the next one is asked within this click, three at the most; each try stays
+    as a row with its reason. Raises Conflict when nothing is owed (any more) or another amount, NotFound on a method that is not
+    offered, Unavailable when no account is there. An unknown outcome is not failed over: it stays UNKNOWN, is polled, and until it
+    is known whoever picks this method again gets StillAsked.
     """
-    account = methods(ctx, invoice.biller_id, invoice.currency).get(method)
-    if account is None:
-        raise NotFound(f"{method} is not offered")
     biller = ctx.directory.biller(invoice.biller_id)
-    now = ctx.clock.now()
-    asked = {"method": method, "locale": locale, "choice": choice}
-    attempt = await ctx.db.write(lambda conn: _reserve(conn, ctx, biller, invoice.id, account, asked, now))
-    if attempt.redirect_url is not None:
-        return attempt
+    asked = Asked(method, locale, choice, browser_of(visitor.agent))
+    tried: frozenset[int] = frozenset()
+    while True:
+        attempt, chosen = await ctx.db.write(
+            lambda conn, tried=tried: _reserve(conn, ctx, biller, invoice.id, asked, tried, ctx.clock.now())  # type: ignore[misc]
+        )
+        if chosen is None:
+            return attempt
+        session = await _open(ctx, biller, invoice, attempt, chosen, visitor)
+        if session is not None:
+            return session
+        tried |= {chosen.account.id}
+        if len(tried) >= MOST_TRIED or ctx.clock.now() - attempt.created_at > PATIENCE:
+            raise Unavailable("the provider cannot serve this now")
+
+
+async def _open(
+    ctx: Context, biller: Biller, invoice: Invoice, attempt: Attempt, chosen: Chosen, visitor: Visitor
+) -> Attempt | None:
+    """Asks one account; None: it definitely did not open the payment."""
+    account, began = chosen.account, ctx.clock.now()
     request = replace(
         request_of(ctx, invoice, attempt, account), payer_address=visitor.address, payer_agent=visitor.agent
     )
+
+    def recorded(conn: sa.Connection, session: PaymentSession) -> Attempt | None:
+        now = ctx.clock.now()
+        current = record_opened(conn, account, attempt, session, now)
+        health.opened(conn, biller, attempt, now - began, now, rested=chosen.rested)
+        return current
+
+    def refused(conn: sa.Connection, code: str) -> None:
+        record_refused(conn, attempt, code, ctx.clock.now())
+        health.failed(conn, biller, attempt, ctx.clock.now())
+
+    def silent(conn: sa.Connection) -> None:
+        _unknown(conn, account, attempt, ctx.clock.now())
+        health.failed(conn, biller, attempt, ctx.clock.now())
+
     try:
         session = await account.make().create_payment(request)
     except OutcomeUnknown:
-        await ctx.db.write(lambda conn: _unknown(conn, account, attempt, ctx.clock.now()))
+        await ctx.db.write(silent)
         raise Unavailable("the provider did not answer; it is being asked") from None
     except (RetryLater, Rejected) as error:
         code = error.code if isinstance(error, Rejected) else "unavailable"
-        await ctx.db.write(lambda conn: record_refused(conn, attempt, code, ctx.clock.now()))
-        raise Unavailable("the provider cannot serve this now") from None
-    opened = await ctx.db.write(lambda conn: record_opened(conn, account, attempt, session, ctx.clock.now()))
+        await ctx.db.write(lambda conn: refused(conn, code))
+        return None
+    opened = await ctx.db.write(lambda conn: recorded(conn, session))
     if opened is None:
         raise Conflict("what is owed has changed meanwhile")
     return opened
@@ -91,28 +126,42 @@ def _reserve(
     ctx: Context,
     biller: Biller,
     invoice_id: int,
-    account: ProviderAccount,
-    asked: Mapping[str, str | None],
+    asked: Asked,
+    tried: frozenset[int],
     now: datetime,
-) -> Attempt:
+) -> tuple[Attempt, Chosen | None]:
+    """A new attempt with who serves it, or one that is open and is taken up again (None)."""
     invoice = invoices.get(conn, invoice_id, lock=True)
     if invoice is None or not invoice.payable:
         raise Conflict("nothing is owed on this invoice")
-    for attempt in payments.of_invoice(conn, invoice_id):
-        same = attempt.account_id == account.id and attempt.amount == invoice.outstanding
-        same = same and (attempt.method, attempt.choice) == (asked["method"], asked["choice"])
+    seen = routing.situation(conn, ctx.directory, biller, invoice, asked.browser, now, tried=tried)
+    known = payments.of_invoice(conn, invoice_id)
+    decision = decide(seen)
+    route = decision.route(asked.method)
+    good = {option.account_id for option in route.options if option.fit or route.troubled} if route else set()
+    for attempt in known:
+        same = attempt.account_id in good and attempt.amount == invoice.outstanding
+        same = same and (attempt.method, attempt.choice) == (asked.method, asked.choice)
         fresh = attempt.status is AttemptStatus.PENDING and attempt.closing_at is None and attempt.expires_at > now
         if same and fresh and attempt.redirect_url is not None:
-            return attempt
+            return attempt, None
+    if any(attempt.method == asked.method and attempt.unanswered(now) for attempt in known):
+        raise StillAsked(f"a payment by {asked.method} may have been opened; the provider is being asked")
     expires_at = now + timedelta(minutes=biller.settings.payments.attempt_minutes)
-    attempt_id = payments.reserve(conn, new_row(invoice, account.id, expires_at, now) | dict(asked))
+    chosen = routing.choose(conn, ctx, seen, asked.method, expires_at, now)
+    row = new_row(invoice, chosen.account.id, expires_at, now)
+    row |= {"method": asked.method, "locale": asked.locale, "choice": asked.choice}
+    attempt_id = payments.reserve(conn, row)
     reference = f"{invoice.number[:40]}-{attempt_id}"
     payments.name_attempt(conn, attempt_id, reference)
-    outbox.add(conn, POLL, attempt_id, account.destination, now + FIRST_POLL, now)
+    outbox.add(conn, POLL, attempt_id, chosen.account.destination, now + FIRST_POLL, now)
+    why = routed_data(chosen.decision, asked.method, chosen.option, invoice.currency, asked.browser)
+    routed = NewEvent(EventType.PAYMENT_ROUTED, {"payment": show(ATTEMPT, attempt_id)} | why)
+    events.append(conn, biller.id, invoice_id, [routed], now)
     made = payments.get(conn, attempt_id)
     if made is None:
         raise NotFound("the attempt is gone")
-    return made
+    return made, chosen
 
 
 def new_row(invoice: Invoice, account_id: int, expires_at: datetime, now: datetime) -> dict[str, Any]:

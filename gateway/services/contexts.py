@@ -211,9 +211,16 @@ def icon(ctx: Context, biller: Biller, view: View) -> IconState:
 
 
 def pay_page(
-    ctx: Context, biller: Biller, view: View, *, methods: list[str], notice: str = "", returned: bool = False
+    ctx: Context,
+    biller: Biller,
+    view: View,
+    *,
+    methods: list[str],
+    troubled: Sequence[str] = (),
+    notice: str = "",
+    returned: bool = False,
 ) -> PayPage:
-    """The pay page as things stand now. `notice` is what the payer's last step met."""
+    """The pay page as things stand now. `notice` is what the payer's last step met; `troubled` of the methods may not answer."""
     invoice = view.invoice
     details = invoice.details
     last = view.attempts[-1] if view.attempts else None
@@ -234,6 +241,7 @@ def pay_page(
         path=ctx.pay_path(invoice.id, invoice.link_version),
         revision=revision(ctx, biller, view),
         methods=methods if invoice.payable else [],
+        troubled=troubled,
         payer_name=view.payer.name,
         issued_on=invoice.issued_on,
         description=details.get("description") or "",

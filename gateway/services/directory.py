@@ -17,7 +17,9 @@ import orjson
 import structlog
 
 from gateway.config.biller import Biller as BillerSettings
+from gateway.config.routing import Terms
 from gateway.config.shapes import Place, read_section
+from gateway.domain import routing
 from gateway.domain.reminders import Policy
 from gateway.ports.channel import Channel, ChannelPlugin, MayBeOneWay
 from gateway.ports.http import HttpClient
@@ -43,6 +45,7 @@ class Biller:
     settings: BillerSettings
     zone: zoneinfo.ZoneInfo
     reminders: Policy
+    routing: routing.Policy
 
     @property
     def locale(self) -> str:
@@ -91,19 +94,20 @@ class ChannelAccount:
 
 @dataclass(frozen=True, slots=True)
 class ProviderAccount:
-    """A biller's account at a provider; `methods` are those offered."""
+    """A biller's account at a provider; `methods` are those offered, `candidate` is how routing sees it."""
 
     row: AccountRow
     plugin: ProviderPlugin[Any]
     make: Callable[[], Provider]
+    candidate: routing.Candidate
 
     @property
     def id(self) -> int:
         return self.row.id
 
     @property
-    def methods(self) -> tuple[str, ...]:
-        return tuple(self.row.options.get("methods") or [method.name for method in self.plugin.methods])
+    def methods(self) -> Sequence[str]:
+        return self.candidate.methods
 
     @property
     def poll_s(self) -> tuple[int, ...]:
@@ -199,7 +203,9 @@ class Directory:
         return [a for a in self._accounts.values() if isinstance(a, ChannelAccount) and self._serves(a, biller_id)]
 
     def providers_of(self, biller_id: int) -> list[ProviderAccount]:
-        return [a for a in self._accounts.values() if isinstance(a, ProviderAccount) and self._serves(a, biller_id)]
+        """The providers that take new payments, as they stand in the biller's file."""
+        found = [a for a in self._accounts.values() if isinstance(a, ProviderAccount) and self._serves(a, biller_id)]
+        return sorted(found, key=lambda account: account.row.options.get("place", 0))
 
     def warm(self) -> None:
         """Makes every adapter that is in use, so that no payer waits for the import of a vendor's SDK.
@@ -226,7 +232,7 @@ class Directory:
     def _biller(self, row: store.BillerRow) -> Biller:
         settings = read_section(BillerSettings, row.config, Place(Path(), {}), f"{row.slug}: ")
         zone, rules = zoneinfo.ZoneInfo(settings.biller.time_zone), settings.reminders.rules(settings.biller.country)
-        return Biller(row.id, row.slug, settings, zone, rules)
+        return Biller(row.id, row.slug, settings, zone, rules, settings.routing.rules())
 
     def _account(self, row: AccountRow) -> Account | None:
         try:
@@ -234,7 +240,7 @@ class Directory:
                 plugin = self.registry.channel(row.adapter)
                 return ChannelAccount(row, plugin, lambda: self._adapter(row, plugin))
             provider = self.registry.provider(row.adapter)
-            return ProviderAccount(row, provider, lambda: self._adapter(row, provider))
+            return ProviderAccount(row, provider, lambda: self._adapter(row, provider), candidate_of(row, provider))
         except LookupError:
             return None
 
@@ -246,6 +252,25 @@ class Directory:
         adapter = plugin.create(settings_from(plugin.settings, values, secret=Secret, where=row.name), self.http)
         self._adapters[row.id] = (row.settings, adapter)
         return adapter
+
+
+def candidate_of(row: AccountRow, plugin: ProviderPlugin[Any], terms: Terms | None = None) -> routing.Candidate:
+    """An account as routing sees it, under its own terms or under others."""
+    terms = terms or read_section(Terms, row.options.get("terms", {}), Place(Path(), {}), f"{row.name}: ")
+    least, most = terms.limits()
+    return routing.Candidate(
+        row.id,
+        row.name.partition(".")[2],
+        tuple(row.options.get("methods") or [method.name for method in plugin.methods]),
+        plugin.currencies,
+        frozenset(method.name for method in plugin.methods if not (plugin.hosted and method.hosted)),
+        terms.fee.fee if terms.fee else None,
+        {currency: table.fee for currency, table in terms.fees.items()},
+        terms.days_to_cash,
+        least,
+        most,
+        terms.countries,
+    )
 
 
 def seal_settings(vault: Vault, kind: str, name: str, settings: object) -> bytes:

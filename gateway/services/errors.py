@@ -29,3 +29,7 @@ class Invalid(ServiceError):
 
 class Unavailable(ServiceError):
     """A vendor cannot serve this now; trying again later may help."""
+
+
+class StillAsked(Unavailable):
+    """A vendor has not said yet whether it took what was asked before; until then it is not asked for again."""

@@ -18,7 +18,7 @@ from gateway.domain.invoices import Invoice, InvoiceStatus
 from gateway.domain.payments import Attempt, AttemptStatus, Verdict
 from gateway.ports.provider import PaymentStatus, PaymentUpdate
 from gateway.ports.values import Money
-from gateway.services import closing, ladder
+from gateway.services import closing, health, ladder
 from gateway.services.context import Context
 from gateway.services.directory import Biller, Directory
 from gateway.services.errors import Conflict, Invalid, NotFound
@@ -44,9 +44,12 @@ def apply_update(
     if invoice is None or attempt is None:
         raise NotFound("there is no such attempt")
     change = rules.apply(invoice, attempt, update)
+    fee = _fee(directory, attempt, update, change)
+    if change.verdict is Verdict.REPEATED and fee != (attempt.fee_minor, attempt.fee_known):
+        payments.learn_fee(conn, attempt.id, fee)
     if change.verdict is Verdict.REPEATED or (source != WEBHOOK and _known_misfit(conn, attempt, change)):
         return change
-    if change.verdict is Verdict.APPLIED and not payments.write(conn, invoice, attempt, change, now):
+    if change.verdict is Verdict.APPLIED and not payments.write(conn, invoice, attempt, change, now, fee=fee):
         raise RuntimeError("a locked row changed under its lock")
     payments.record(
         conn,
@@ -67,7 +70,19 @@ def apply_update(
     happened = [NewEvent(event.type, of_attempt | event.data) for event in change.events]
     events.append(conn, attempt.biller_id, invoice.id, happened, now)
     _follow_up(conn, directory, invoice, attempt, change, now)
+    health.moved(conn, directory, attempt, change, now)
     return change
+
+
+def _fee(directory: Directory, attempt: Attempt, update: PaymentUpdate, change: rules.Applied) -> payments.Fee:
+    """What the vendor keeps: its own word, else by the biller's table when money comes; a word is never overwritten by a guess."""
+    if update.fee is not None and update.fee.currency == attempt.currency and change.verdict is not Verdict.MISMATCH:
+        return update.fee.minor, True
+    account = directory.provider(attempt.account_id)
+    if attempt.fee_known or change.received_minor == attempt.received_minor or account is None:
+        return attempt.fee_minor, attempt.fee_known
+    estimated = account.candidate.fee_of(Money(change.received_minor, attempt.currency))
+    return (None if estimated is None else estimated.minor), False
 
 
 def _known_misfit(conn: sa.Connection, attempt: Attempt, change: rules.Applied) -> bool:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from gateway.domain.events import EventType, NewEvent
 from gateway.domain.ids import ATTEMPT, show
-from gateway.domain.payments import CLOSABLE, WATCHED_POLL_S, Attempt, AttemptStatus, next_poll
+from gateway.domain.payments import CLOSABLE, UNANSWERED, WATCHED_POLL_S, Attempt, AttemptStatus, next_poll
 from gateway.ports.errors import NotSupported, OutcomeUnknown, Rejected, RetryLater
 from gateway.ports.provider import Cancels, FindsPayments, PaymentStatus, PaymentUpdate
 from gateway.services import attempts
@@ -22,8 +22,6 @@ from gateway.services.attempts import POLL
 from gateway.services.context import Context
 from gateway.services.directory import ProviderAccount
 from gateway.store import events, invoices, outbox, payments
-
-UNANSWERED = timedelta(seconds=60)  # a call that opens a payment has ended by then
 
 
 async def poll(ctx: Context, attempt_id: int) -> timedelta | None:

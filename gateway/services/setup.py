@@ -95,7 +95,10 @@ def _rows(ctx: Context, config: BillerConfig, biller_id: int, accounts: Sequence
     known = {(row.kind, row.name): row for row in accounts}
     wanted = [(CHANNEL, each) for each in config.channels] + [(PROVIDER, each) for each in config.providers]
     named = [(kind, f"{config.slug}.{account.name}", account) for kind, account in wanted]
-    return [_row(ctx, biller_id, kind, name, account, known.get((kind, name))) for kind, name, account in named]
+    rows = [_row(ctx, biller_id, kind, name, account, known.get((kind, name))) for kind, name, account in named]
+    for place, row in enumerate(rows[len(config.channels) :]):
+        row["options"]["place"] = place  # among providers, of which the first in the file is asked first
+    return rows
 
 
 def _row(
@@ -110,7 +113,8 @@ def _row(
         "settings": kept or seal_settings(ctx.vault, kind, name, account.settings),
         "options": {"methods": list(account.methods), "poll_s": list(account.poll_s)}
         | ({"link_free": True} if account.link_free else {})
-        | ({"use_phone": True} if account.use_phone else {}),
+        | ({"use_phone": True} if account.use_phone else {})
+        | ({"terms": terms} if (terms := account.terms.model_dump(mode="json", exclude_defaults=True)) else {}),
         "enabled": True,
     }
 

@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
-from gateway.domain.events import EventType, NewEvent
+from gateway.domain.events import EventType, NewEvent, wanted
 from gateway.domain.ids import ENDPOINT, EVENT, show
 from gateway.domain.push import Verdict, next_try, verdict, wish
 from gateway.outbound import retry_after_s
@@ -104,7 +104,7 @@ async def _frozen(ctx: Context, biller: Biller, endpoint: EndpointRow, items: Se
 
 def _to_be_tried(endpoint: EndpointRow, event: Event, push: PushRow | None) -> bool:
     """The endpoint wants the event, and it is neither delivered nor dead."""
-    return (not endpoint.events or event.type in endpoint.events) and (push is None or push.state == WAITING)
+    return wanted(endpoint.events, event.type) and (push is None or push.state == WAITING)
 
 
 def _not_before(push: PushRow | None, now: datetime) -> datetime | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from gateway.domain.events import NewEvent
+from gateway.domain.events import QUIET, NewEvent, wanted
 from gateway.store import outbox, signals
 from gateway.store.schema import biller, event, push_endpoint
 from gateway.store.statements import Statement, among, by
@@ -62,7 +62,9 @@ _APPEND = Statement(
     .inline()
 )
 _ENDPOINTS = Statement(
-    sa.select(push_endpoint.c.id).where(by(push_endpoint.c.biller_id, "biller_id"), push_endpoint.c.enabled)
+    sa.select(push_endpoint.c.id, push_endpoint.c.events).where(
+        by(push_endpoint.c.biller_id, "biller_id"), push_endpoint.c.enabled
+    )
 )
 _NEXT = (
     sa.select(*_COLUMNS)
@@ -77,6 +79,12 @@ _LAST = Statement(
 _LAST_OF_INVOICE = Statement(
     sa.select(sa.func.coalesce(sa.func.max(event.c.invoice_seq), 0)).where(by(event.c.invoice_id, "invoice_id"))
 )
+
+
+def lock(conn: sa.Connection, biller_id: int) -> None:
+    """The biller's row, as `append` takes it: what is written after it never waits for who waits for it."""
+    if conn.dialect.name == "postgresql":
+        _LOCK.rows(conn, biller_id=biller_id)
 
 
 def append(
@@ -96,11 +104,13 @@ def append(
     ]
     if not rows:
         return
-    if conn.dialect.name == "postgresql":
-        _LOCK.rows(conn, biller_id=biller_id)
+    lock(conn, biller_id)
     for row in rows:
         _APPEND.run(conn, **row)
-    for (endpoint_id,) in _ENDPOINTS.rows(conn, biller_id=biller_id):
+    happened = {str(row["type"]) for row in rows}
+    for endpoint_id, types in _ENDPOINTS.rows(conn, biller_id=biller_id):
+        if happened <= QUIET and not any(wanted(types, one) for one in happened):
+            continue  # it is pushed none of them, and need not be woken
         outbox.poke(conn, PUSH, endpoint_id, f"push:{endpoint_id}", now, now)
     signals.emit(conn, f"biller:{biller_id}")
     if invoice_id is not None:
@@ -136,9 +146,10 @@ def last_seq(conn: sa.Connection, biller_id: int) -> int:
 
 
 def count_since(conn: sa.Connection, biller_id: int, first_seq: int, types: Sequence[str]) -> int:
-    """How many of the biller's events from `first_seq` on are of these types; of any when there are none."""
+    """How many of the biller's events from `first_seq` on an endpoint of these types is pushed."""
     query = sa.select(sa.func.count()).where(event.c.biller_id == biller_id, event.c.biller_seq >= first_seq)
-    return int(conn.execute(query.where(event.c.type.in_(types)) if types else query).scalar_one())
+    pushed = event.c.type.in_(types) if types else event.c.type.not_in(QUIET)
+    return int(conn.execute(query.where(pushed)).scalar_one())
 
 
 def last_invoice_seq(conn: sa.Connection, invoice_id: int) -> int:

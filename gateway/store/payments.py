@@ -158,9 +158,17 @@ def polled(conn: sa.Connection, attempt_id: int) -> None:
     conn.execute(query.values(polls=payment_attempt.c.polls + 1))
 
 
-def write(conn: sa.Connection, before: Invoice, attempt: Attempt, change: Applied, now: datetime) -> bool:
+Fee = tuple[int | None, bool]  # minor units, and whether it is the vendor's own word
+
+
+def write(
+    conn: sa.Connection, before: Invoice, attempt: Attempt, change: Applied, now: datetime, *, fee: Fee | None = None
+) -> bool:
     """Books what the domain decided, if both rows are still as it saw them. False: read again and decide anew."""
+    fee_minor, fee_known = fee or (attempt.fee_minor, attempt.fee_known)
     values = {
+        "fee_minor": fee_minor,
+        "fee_known": fee_known,
         "was_id": attempt.id,
         "was_status": attempt.status,
         "was_received": attempt.received_minor,
@@ -174,6 +182,11 @@ def write(conn: sa.Connection, before: Invoice, attempt: Attempt, change: Applie
     if not _WRITE.run(conn, **values):
         return False
     return not change.delta.minor or write_credit(conn, before, change, now)
+
+
+def learn_fee(conn: sa.Connection, attempt_id: int, fee: Fee) -> None:
+    """What the vendor says that it keeps, of a payment of which nothing else is new."""
+    _CHANGE.run(conn, of_id=attempt_id, fee_minor=fee[0], fee_known=fee[1])
 
 
 def write_credit(conn: sa.Connection, before: Invoice, change: Applied | Credit, now: datetime) -> bool:

@@ -191,7 +191,7 @@ PROVIDER = ProviderPlugin(
     "sandbox",
     Settings,
     SandboxProvider,
-    methods=(Method("bank"), Method("card"), Method("wallet")),
+    methods=(Method("bank"), Method("card"), Method("wallet", hosted=False)),
     idempotent=True,
     cancels=True,
     finds_payments=True,

@@ -22,6 +22,7 @@ from gateway.config.server import Config
 from gateway.config.shapes import Place, read_section
 from gateway.demo.telegram import PROVIDER_TOKEN
 from gateway.domain.deliveries import Delivery, DeliveryState, Step
+from gateway.domain.events import QUIET
 from gateway.domain.invoices import InvoiceStatus
 from gateway.ports.values import Money, Secret, WebhookRequest
 from gateway.registry import Registry
@@ -33,6 +34,7 @@ from gateway.services.invoices import Draft, View
 from gateway.services.payments import OffPlatform, record_off_platform
 from gateway.store import events, outbox
 from gateway.store.database import Database
+from gateway.store.events import Event
 from gateway.testing.clock import FakeClock
 from gateway.worker import Worker
 from tests.harness.vendors import PROOF, Payment, SimBank, Vendors
@@ -122,11 +124,12 @@ class House:
         return (await self.view(invoice_id)).invoice.paid_minor
 
     async def event_types(self, invoice_id: int | None = None) -> list[str]:
-        """The types of an invoice's events, or of the biller's, in order."""
+        """The types of an invoice's events, or of the biller's, in order; without those that nobody is pushed unasked."""
         if invoice_id is not None:
-            return [event.type for event in await invoices.timeline(self.ctx, self.biller, invoice_id)]
-        found = await self.db.read(lambda conn: events.after(conn, self.biller.id, 0, 10_000))
-        return [event.type for event in found]
+            found: Sequence[Event] = await invoices.timeline(self.ctx, self.biller, invoice_id)
+        else:
+            found = await self.db.read(lambda conn: events.after(conn, self.biller.id, 0, 10_000))
+        return [event.type for event in found if event.type not in QUIET]
 
     async def events_of(self, invoice_id: int, *types: str) -> list[dict[str, Any]]:
         """The data of an invoice's events of these types."""
@@ -232,11 +235,11 @@ class Sim(House):
     async def open_payment(self, invoice_id: int, method: str = "bank") -> str:
         return (await self.start(invoice_id, method)).rpartition("/")[2]
 
-    async def tell(self, payment: Payment) -> int:
-        """The bank's webhook about a payment arrives; gives how many events were new."""
-        account = self.ctx.directory.provider_called("acme.sim")
+    async def tell(self, payment: Payment, bank: str = "sim") -> int:
+        """A bank's webhook about a payment arrives; gives how many events were new."""
+        account = self.ctx.directory.provider_called(f"acme.{bank}")
         assert account is not None
-        return await webhooks.receive_webhook(self.ctx, account, self.bank.news(payment))
+        return await webhooks.receive_webhook(self.ctx, account, self.vendors.banks[bank].news(payment))
 
     async def hear(self, channel: str, request: WebhookRequest) -> int:
         """A channel's webhook arrives."""

@@ -75,11 +75,11 @@ class SimBank:
         self.on_call: Callable[[str], Awaitable[object]] | None = None
         self._numbers: Iterator[int] = itertools.count(1)
 
-    def plugin(self, **abilities: bool) -> ProviderPlugin[Settings]:
+    def plugin(self, name: str = "sim", **abilities: bool) -> ProviderPlugin[Settings]:
         able = {"idempotent": True, "cancels": True, "finds_payments": True} | abilities
-        methods = (Method("bank"), Method("card"))
+        methods = (Method("bank"), Method("card"), Method("wallet", hosted=False))[: 2 if name == "sim" else 3]
         return ProviderPlugin(
-            "sim", Settings, lambda settings, http: _Provider(self, settings), methods, None, **able, limits=FAST
+            name, Settings, lambda settings, http: _Provider(self, settings), methods, None, **able, limits=FAST
         )
 
     async def called(self, verb: str) -> None:
@@ -208,7 +208,7 @@ def _session(payment: Payment) -> PaymentSession:
 
 
 class Vendors:
-    """A registry of simulated adapters: the provider `sim`, and the channels by their names."""
+    """A registry of simulated adapters: the provider `sim`, more of `banks` (which have a wallet too), and the channels."""
 
     def __init__(
         self,
@@ -216,9 +216,11 @@ class Vendors:
         *,
         bank: Mapping[str, bool] | None = None,
         channels: Mapping[str, Any] | None = None,
+        banks: Sequence[str] = (),
     ) -> None:
         self.bank = SimBank(now)
-        self._provider = self.bank.plugin(**(bank or {}))
+        self.banks = {"sim": self.bank} | {name: SimBank(now) for name in banks}
+        self._providers = {name: one.plugin(name, **(bank or {})) for name, one in self.banks.items()}
         self.channels: dict[str, SimChannel] = {}
         self._plugins: dict[str, ChannelPlugin[Any]] = {}
         wanted = channels or {
@@ -236,12 +238,12 @@ class Vendors:
         return self._plugins[name]
 
     def provider(self, name: str) -> ProviderPlugin[Any]:
-        if name != "sim":
+        if name not in self._providers:
             raise LookupError(f"no provider adapter {name!r}")
-        return self._provider
+        return self._providers[name]
 
     @property
     def tables(self) -> dict[str, Any]:
         """The accounts as a biller's file has them."""
         secret = {"secret": {"env": "PROOF"}}
-        return {"channels": dict.fromkeys(self.channels, secret), "providers": {"sim": secret}}
+        return {"channels": dict.fromkeys(self.channels, secret), "providers": dict.fromkeys(self.banks, secret)}

@@ -13,6 +13,7 @@ from gateway.store.schema.debts import (
     reconciliation,
     refund,
 )
+from gateway.store.schema.routes import account_day, account_minute, account_rest
 from gateway.store.schema.talk import (
     binding,
     claim,
@@ -29,6 +30,9 @@ from gateway.store.schema.work import event, inbox, meta, push_endpoint, status_
 __all__ = [
     "Instant",
     "account",
+    "account_day",
+    "account_minute",
+    "account_rest",
     "api_key",
     "biller",
     "binding",

@@ -102,6 +102,10 @@ payment_attempt = table(
     minor("amount_minor"),
     minor("received_minor"),
     minor("reversed_minor"),
+    sa.Column(
+        "fee_minor", sa.BigInteger
+    ),  # what the vendor keeps; none: not known, and the biller's table does not say
+    sa.Column("fee_known", sa.Boolean, nullable=False, server_default=sa.false()),  # the vendor's own word
     text("external_id", null=True),
     text("reference"),
     text("locale"),

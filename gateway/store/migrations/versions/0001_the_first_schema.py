@@ -335,6 +335,8 @@ def upgrade() -> None:
     sa.Column('amount_minor', sa.BigInteger(), server_default='0', nullable=False),
     sa.Column('received_minor', sa.BigInteger(), server_default='0', nullable=False),
     sa.Column('reversed_minor', sa.BigInteger(), server_default='0', nullable=False),
+    sa.Column('fee_minor', sa.BigInteger(), nullable=True),
+    sa.Column('fee_known', sa.Boolean(), server_default=sa.false(), nullable=False),
     sa.Column('external_id', sa.Text(), nullable=True),
     sa.Column('reference', sa.Text(), nullable=False),
     sa.Column('locale', sa.Text(), nullable=False),
@@ -473,6 +475,34 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_status_push')),
     sa.UniqueConstraint('endpoint_id', 'event_id', name=op.f('uq_status_push_endpoint_id_event_id')),
     sqlite_autoincrement=True
+    )
+    op.create_table('account_minute',
+    sa.Column('account_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('minute', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('opened', sa.Integer(), server_default='0', nullable=False),
+    sa.Column('failed', sa.Integer(), server_default='0', nullable=False),
+    sa.Column('confirmed', sa.Integer(), server_default='0', nullable=False),
+    sa.Column('declined', sa.Integer(), server_default='0', nullable=False),
+    sa.Column('latency_ms', sa.BigInteger(), server_default='0', nullable=False),
+    sa.ForeignKeyConstraint(['account_id'], ['account.id'], name=op.f('fk_account_minute_account_id')),
+    sa.PrimaryKeyConstraint('account_id', 'minute', name=op.f('pk_account_minute'))
+    )
+    op.create_table('account_rest',
+    sa.Column('account_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('trouble', sa.Text(), nullable=False),
+    sa.Column('since', sa.BigInteger(), nullable=False),
+    sa.Column('retry_at', sa.BigInteger(), nullable=False),
+    sa.Column('tries', sa.Integer(), server_default='0', nullable=False),
+    sa.ForeignKeyConstraint(['account_id'], ['account.id'], name=op.f('fk_account_rest_account_id')),
+    sa.PrimaryKeyConstraint('account_id', name=op.f('pk_account_rest'))
+    )
+    op.create_table('account_day',
+    sa.Column('account_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('day', sa.Date(), nullable=False),
+    sa.Column('currency', sa.Text(), nullable=False),
+    sa.Column('received_minor', sa.BigInteger(), server_default='0', nullable=False),
+    sa.ForeignKeyConstraint(['account_id'], ['account.id'], name=op.f('fk_account_day_account_id')),
+    sa.PrimaryKeyConstraint('account_id', 'day', 'currency', name=op.f('pk_account_day'))
     )
 
 

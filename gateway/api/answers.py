@@ -11,6 +11,7 @@ from gateway.domain.deliveries import DeliveryState, MessageKind
 from gateway.domain.events import EventType
 from gateway.domain.invoices import IconState, InvoiceStatus
 from gateway.domain.payments import AttemptStatus
+from gateway.domain.refunds import By, RefundReason, RefundState
 
 
 class Answer(BaseModel):
@@ -96,6 +97,7 @@ class PaymentShown(Answer):
     fee_source: Annotated[
         Literal["provider", "estimate"] | None, Field(description="The provider's own word, or your table of fees.")
     ]
+    refunded: Annotated[Sum, Field(description="What was given back of it.")]
     reference: str | None
     received_on: date | None
     reason: Annotated[str | None, Field(description="Why it was declined.")]
@@ -105,13 +107,23 @@ class PaymentShown(Answer):
 
 
 class RefundShown(Answer):
-    """Money that is to go back to the payer."""
+    """Money that goes back to the payer. `due` and `failed` wait for you; of `closed` nothing is left: it went back another way."""
 
     id: Annotated[str, Field(pattern="^rfd_[0-9A-Za-z]{7,10}$")]
-    state: Literal["due", "done"]
-    reason: Literal["duplicate", "overpaid", "void"]
+    payment: Annotated[str, Field(pattern="^(pay|upd)_[0-9A-Za-z]{7,10}$", description="What it gives back of.")]
+    state: RefundState
+    reason: RefundReason
     amount: Sum
+    waived: Annotated[Sum, Field(description="What of it is not owed again once it is done.")]
+    by: Annotated[
+        By | None,
+        Field(description="Who gave it back: the provider for us, its desk for somebody else, or a person of yours."),
+    ]
+    reference: Annotated[str | None, Field(description="Yours, of money given back another way.")]
+    code: Annotated[str | None, Field(description="Why it failed.")]
     created_at: datetime
+    updated_at: datetime
+    done_at: datetime | None
 
 
 class Invoice(Answer):
@@ -122,7 +134,14 @@ class Invoice(Answer):
     status: InvoiceStatus
     icon: Annotated[IconState, Field(description="What the status icon shows now.")]
     amount: Sum
-    paid: Sum
+    paid: Annotated[
+        Sum,
+        Field(
+            description="What counts for the debt: what came in, less what was taken back, less what was given "
+            "back and is not `waived`."
+        ),
+    ]
+    refunded: Annotated[Sum, Field(description="All that was given back.")]
     outstanding: Sum
     issued_on: date
     due_on: date

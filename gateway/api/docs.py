@@ -272,6 +272,7 @@ _IDS = {
         ("conversation", ids.CONVERSATION),
         ("reminder", ids.REMINDER),
         ("payment", ids.ATTEMPT),
+        ("refund", ids.REFUND),
         ("endpoint", ids.ENDPOINT),
         ("push", ids.PUSH),
     )

@@ -44,6 +44,7 @@ ISSUED: Json = {
     "icon": "open",
     "amount": {"value": "123.45", "currency": "RON"},
     "paid": {"value": "0.00", "currency": "RON"},
+    "refunded": {"value": "0.00", "currency": "RON"},
     "outstanding": {"value": "123.45", "currency": "RON"},
     "issued_on": "2026-11-23",
     "due_on": "2026-12-08",

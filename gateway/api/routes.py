@@ -10,7 +10,17 @@ import orjson
 from aiohttp import web
 
 from gateway import __version__
-from gateway.api import answers, conversations, events, examples, invoices, push_endpoints, reminders, routing
+from gateway.api import (
+    answers,
+    conversations,
+    events,
+    examples,
+    invoices,
+    push_endpoints,
+    refunds,
+    reminders,
+    routing,
+)
 from gateway.api.docs import DocsPage
 from gateway.api.middleware import Edge, endpoint
 from gateway.api.openapi import JSON, About, Operation, Parameter, document
@@ -25,6 +35,12 @@ OPERATIONS: Sequence[Operation] = (
     invoices.send_invoice,
     invoices.record_payment,
     invoices.read_timeline,
+    refunds.give_back,
+    refunds.list_payment_refunds,
+    refunds.list_refunds,
+    refunds.read_refund,
+    refunds.report_done,
+    refunds.retry_refund,
     conversations.list_conversations,
     conversations.read_conversation,
     conversations.read_messages,
@@ -85,6 +101,7 @@ def api_document(public_url: str) -> dict[str, Any]:
             server=public_url,
             tags={
                 invoices.TAG: "What is owed, how it reaches the payer, and what was paid.",
+                refunds.TAG: "Money that goes back to payers: by the provider, or by you.",
                 conversations.TAG: "What payers write and are told, and a person's own words to them.",
                 reminders.TAG: "What payers are reminded of, and when; what you set yourself; disputes.",
                 routing.TAG: "Which methods payers see and which account serves each, why, and what it costs.",
@@ -93,6 +110,13 @@ def api_document(public_url: str) -> dict[str, Any]:
             },
             paths={
                 "invoice_id": _id("The invoice's id.", "inv"),
+                "payment_id": Parameter(
+                    "The payment's id, of the invoice's `payments`.",
+                    pattern="(pay|upd)_[0-9A-Za-z]{7,10}",
+                    means="an id as it was given",
+                    example="pay_000004C",
+                ),
+                "refund_id": _id("The refund's id.", "rfd"),
                 "conversation_id": _id("The conversation's id.", "cnv"),
                 "endpoint_id": _id("The push endpoint's id.", "pep"),
                 "push_id": _id("The push's id, from the log.", "psh"),

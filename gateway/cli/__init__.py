@@ -21,6 +21,7 @@ from gateway.cli import (
     providers,
     pushes,
     reconcile,
+    refunds,
     reminders,
     routes,
     serving,
@@ -88,6 +89,7 @@ def application() -> typer.Typer:
     app.add_typer(mail.group(), name="email", rich_help_panel="Bill")
     app.add_typer(reminders.group(), name="reminders", rich_help_panel="Bill")
     app.add_typer(routes.group(), name="route", rich_help_panel="Bill")
+    app.add_typer(refunds.group(), name="refund", rich_help_panel="Bill")
     look_after = "Look after"
     app.command(rich_help_panel=look_after)(setup.backup)
     app.command(rich_help_panel=look_after)(setup.restore)

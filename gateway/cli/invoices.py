@@ -84,7 +84,9 @@ def _summary(invoice: Json) -> Iterator[str]:
         way = payment["method"] or payment["reference"] or ""
         yield from _facts({"payment": f"{_sum(payment['received'])} by {payment['source']} {way}, {payment['status']}"})
     for refund in invoice["refunds"]:
-        yield from _facts({"refund": f"{_sum(refund['amount'])}, {refund['state']}: {refund['reason']}"})
+        yield from _facts(
+            {"refund": f"{_sum(refund['amount'])}, {refund['state']}: {refund['reason']} ({refund['id']})"}
+        )
     yield ""
 
 

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from gateway.api import errors
 from gateway.api.invoices import draft_of
 from gateway.api.models import NewInvoice
-from gateway.control import money, routes, talking
+from gateway.control import money, refunding, routes, talking
 from gateway.control.checks import check
 from gateway.control.packing import unpack_biller
 from gateway.control.shared import Json, Refused, biller_of
@@ -277,6 +277,9 @@ OPERATIONS: Mapping[str, Operation] = {
     "tasks.replay": _replay_task,
     "reconcile.list": money.list_reconciled,
     "reconcile.provider": money.reconcile_provider,
+    "refund.list": refunding.list_refunds,
+    "refund.retry": refunding.retry_refund,
+    "refund.done": refunding.report_done,
     "templates.sync": talking.sync_templates,
     "reminders.plan": talking.plan_reminders,
     "webhooks": _webhooks,

@@ -33,6 +33,9 @@ class EventType(StrEnum):
     PAYMENT_ON_VOID = "payment.on_void"
     PAYMENT_MISMATCH = "payment.mismatch"
     REFUND_DUE = "refund.due"
+    REFUND_CREATED = "refund.created"
+    REFUND_SUCCEEDED = "refund.succeeded"
+    REFUND_FAILED = "refund.failed"
     DELIVERY_SENT = "delivery.sent"
     DELIVERY_DELIVERED = "delivery.delivered"
     DELIVERY_READ = "delivery.read"
@@ -69,7 +72,7 @@ MEANINGS: dict[EventType, str] = {
     EventType.INVOICE_PARTLY_PAID: "Money came in, less than is owed.",
     EventType.INVOICE_PAID: "The invoice is settled.",
     EventType.INVOICE_OVERPAID: "One payment brought more than was owed; `excess` is what is too much.",
-    EventType.INVOICE_REOPENED: "A reversal took money back; the invoice is owed again.",
+    EventType.INVOICE_REOPENED: "Money was taken back, or given back to be owed again: the invoice is owed.",
     EventType.INVOICE_VOIDED: "The biller withdrew the invoice.",
     EventType.PAYMENT_ROUTED: (
         "An account was chosen to serve the payer: `account`, `because` of what, `options` with what each would cost. "
@@ -86,7 +89,15 @@ MEANINGS: dict[EventType, str] = {
     EventType.PAYMENT_DUPLICATE: "A second payment of a settled invoice: kept, and due back to the payer.",
     EventType.PAYMENT_ON_VOID: "Money came for a void invoice: kept, and due back to the payer.",
     EventType.PAYMENT_MISMATCH: "An observation that does not fit what was asked; a person must look.",
-    EventType.REFUND_DUE: "This amount is to be given back.",
+    EventType.REFUND_DUE: "This `amount` is to be given back by you, and reported done; see `refund`.",
+    EventType.REFUND_CREATED: "The provider is asked to give `amount` back; `source` is `api` or `policy`.",
+    EventType.REFUND_SUCCEEDED: (
+        "`amount` went back to the payer: `by` is `provider`, `desk` (at the provider, not by us) or `person` (another way, with your "
+        "`reference`). Of it `waived` is not owed again."
+    ),
+    EventType.REFUND_FAILED: (
+        "The money is still, or (`undone`) again, yours: `reason` says why. It can be tried again, or given back another way."
+    ),
     EventType.DELIVERY_SENT: "The vendor took the message.",
     EventType.DELIVERY_DELIVERED: "The message is on the payer's device.",
     EventType.DELIVERY_READ: "The payer has read the message.",

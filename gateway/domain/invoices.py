@@ -52,6 +52,7 @@ class Invoice:
     created_at: datetime
     updated_at: datetime
     settled_at: datetime | None
+    refunded_minor: int = 0  # all that was given back, whether or not it is owed again
 
     @property
     def amount(self) -> Money:
@@ -63,8 +64,12 @@ class Invoice:
 
     @property
     def outstanding(self) -> Money:
-        """What is still owed; never below zero."""
-        return Money(max(0, self.amount_minor - self.paid_minor), self.currency)
+        """What is still owed; never below zero, and never more than was asked, even where more was taken back than had come."""
+        return Money(min(self.amount_minor, max(0, self.amount_minor - self.paid_minor)), self.currency)
+
+    @property
+    def refunded(self) -> Money:
+        return Money(self.refunded_minor, self.currency)
 
     @property
     def payable(self) -> bool:

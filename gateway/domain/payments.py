@@ -74,7 +74,7 @@ _EVENT_OF: dict[AttemptStatus, EventType] = {
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A row of payment_attempt. `received_minor` and `reversed_minor` are the provider's cumulative figures."""
+    """A row of payment_attempt. `received_minor`, `reversed_minor` and `refunded_minor` are the provider's cumulative figures."""
 
     id: int
     biller_id: int
@@ -100,6 +100,7 @@ class Attempt:
     updated_at: datetime
     fee_minor: int | None = None
     fee_known: bool = False
+    refunded_minor: int = 0
 
     @property
     def amount(self) -> Money:
@@ -175,9 +176,10 @@ def apply(invoice: Invoice, attempt: Attempt, update: PaymentUpdate) -> Applied:
 
     received = max(attempt.received_minor, update.received.minor if update.received else 0)
     taken_back = max(attempt.reversed_minor, update.reversed.minor if update.reversed else 0)
-    all_gone = attempt.status is A.REVERSED and attempt.received_minor == attempt.reversed_minor
+    given_back = max(attempt.refunded_minor, update.refunded.minor if update.refunded else 0)
+    all_gone = attempt.status is A.REVERSED and attempt.received_minor <= attempt.reversed_minor + given_back
     if update.reversed is None and (all_gone or update.status is PaymentStatus.REVERSED):
-        taken_back = received  # also what is heard of only after it was taken back
+        taken_back = max(taken_back, received - given_back)  # also what is heard of only after it was taken back
     if update.received is None:
         received = max(received, taken_back)  # what was taken back had come
     if taken_back > received:
@@ -267,13 +269,17 @@ def shown(money: Money) -> dict[str, str]:
 
 
 def _misfit(attempt: Attempt, update: PaymentUpdate) -> str | None:
-    for money in (update.received, update.reversed):
+    for money in (update.received, update.reversed, update.refunded):
         if money is not None and money.currency != attempt.currency:
             return "the currency is not the one that was asked"
         if money is not None and money.minor < 0:
             return "an amount is below zero"
     if update.status is PaymentStatus.PAID and not (update.received and update.received.minor):
         return "it says paid and names no amount"
+    if update.refunded and update.refunded.minor > max(
+        update.received.minor if update.received else 0, attempt.received_minor
+    ):
+        return "more was given back than was received"
     return None
 
 

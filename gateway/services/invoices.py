@@ -15,13 +15,14 @@ from gateway.domain.deliveries import Delivery, MessageKind, Step
 from gateway.domain.events import EventType, NewEvent
 from gateway.domain.invoices import Invoice, InvoiceStatus, differences, status_after
 from gateway.domain.payments import Attempt, shown
+from gateway.domain.refunds import Refund
 from gateway.domain.reminders import Reason
 from gateway.ports.values import Money
 from gateway.services import bindings, closing, ladder, plans
 from gateway.services.context import Context
 from gateway.services.directory import Biller
 from gateway.services.errors import Conflict, Invalid, NotFound
-from gateway.store import deliveries, events, invoices, payments
+from gateway.store import deliveries, events, invoices, payments, refunds
 from gateway.store.invoices import Filter, Payer, Remembered
 
 
@@ -52,7 +53,7 @@ class View:
     attempts: Sequence[Attempt] = ()
     deliveries: Sequence[Delivery] = ()
     lines: Sequence[payments.Line] = ()
-    refunds: Sequence[payments.Refund] = ()
+    refunds: Sequence[Refund] = ()
     sequence: int = 0
 
     @property
@@ -69,7 +70,7 @@ def view(conn: sa.Connection, invoice: Invoice) -> View:
         payments.of_invoice(conn, invoice.id),
         deliveries.of_invoice(conn, invoice.id),
         payments.lines(conn, invoice.id),
-        payments.refunds(conn, invoice.id),
+        refunds.of_invoice(conn, invoice.id),
         events.last_invoice_seq(conn, invoice.id),
     )
 

@@ -6,19 +6,21 @@ with their events and tasks.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 import sqlalchemy as sa
 
 from gateway.domain import payments as rules
-from gateway.domain.events import NewEvent
-from gateway.domain.ids import ATTEMPT, show
-from gateway.domain.invoices import Invoice, InvoiceStatus
+from gateway.domain.events import EventType, NewEvent
+from gateway.domain.ids import ATTEMPT, REFUND, show
+from gateway.domain.invoices import Invoice
 from gateway.domain.payments import Attempt, AttemptStatus, Verdict
+from gateway.domain.refunds import Refund
 from gateway.ports.provider import PaymentStatus, PaymentUpdate
 from gateway.ports.values import Money
-from gateway.services import closing, health, ladder
+from gateway.services import closing, dues, given_back, health, ladder
 from gateway.services.context import Context
 from gateway.services.directory import Biller, Directory
 from gateway.services.errors import Conflict, Invalid, NotFound
@@ -47,7 +49,10 @@ def apply_update(
     fee = _fee(directory, attempt, update, change)
     if change.verdict is Verdict.REPEATED and fee != (attempt.fee_minor, attempt.fee_known):
         payments.learn_fee(conn, attempt.id, fee)
-    if change.verdict is Verdict.REPEATED or (source != WEBHOOK and _known_misfit(conn, attempt, change)):
+    if change.verdict is Verdict.REPEATED:
+        given_back.look(conn, directory, attempt.id, update, now, asked=source != WEBHOOK)
+        return change
+    if source != WEBHOOK and _known_misfit(conn, attempt, change):
         return change
     if change.verdict is Verdict.APPLIED and not payments.write(conn, invoice, attempt, change, now, fee=fee):
         raise RuntimeError("a locked row changed under its lock")
@@ -66,11 +71,13 @@ def apply_update(
             "recorded_at": now,
         },
     )
+    due = dues.owe(conn, invoice, attempt.id, None, change.refund, now) if change.refund else None
     of_attempt = {"payment": show(ATTEMPT, attempt.id), "source": source}
-    happened = [NewEvent(event.type, of_attempt | event.data) for event in change.events]
-    events.append(conn, attempt.biller_id, invoice.id, happened, now)
-    _follow_up(conn, directory, invoice, attempt, change, now)
+    events.append(conn, attempt.biller_id, invoice.id, _with(of_attempt, change.events, due), now)
+    _follow_up(conn, directory, invoice, attempt, change, due, now)
     health.moved(conn, directory, attempt, change, now)
+    if change.verdict is Verdict.APPLIED:
+        given_back.look(conn, directory, attempt.id, update, now, asked=source != WEBHOOK)
     return change
 
 
@@ -85,6 +92,15 @@ def _fee(directory: Directory, attempt: Attempt, update: PaymentUpdate, change: 
     return (None if estimated is None else estimated.minor), False
 
 
+def _with(data: Mapping[str, object], happened: Sequence[NewEvent], due: Refund | None) -> list[NewEvent]:
+    """The events with what all of them say; the one of money that is due back names its refund."""
+    refund = {"refund": show(REFUND, due.id)} if due else {}
+    return [
+        NewEvent(event.type, {**data, **(refund if event.type is EventType.REFUND_DUE else {}), **event.data})
+        for event in happened
+    ]
+
+
 def _known_misfit(conn: sa.Connection, attempt: Attempt, change: rules.Applied) -> bool:
     """Whether a person has been told already: a provider that is asked each hour says the same each hour."""
     if change.verdict is not Verdict.MISMATCH:
@@ -94,14 +110,20 @@ def _known_misfit(conn: sa.Connection, attempt: Attempt, change: rules.Applied) 
 
 
 def _follow_up(
-    conn: sa.Connection, directory: Directory, invoice: Invoice, attempt: Attempt, change: rules.Applied, now: datetime
+    conn: sa.Connection,
+    directory: Directory,
+    invoice: Invoice,
+    attempt: Attempt,
+    change: rules.Applied,
+    due: Refund | None,
+    now: datetime,
 ) -> None:
     biller = directory.biller(invoice.biller_id)
-    if change.refund is not None:
-        payments.owe_back(conn, invoice.id, attempt.id, change.refund, now)
+    if due is not None:
+        dues.by_policy(conn, directory, biller, due, now)
     if change.delta.minor < 0:
-        asked = 0 if change.invoice_status is InvoiceStatus.VOID else invoice.amount_minor
-        payments.given_back(conn, invoice.id, attempt.id, max(0, change.paid_minor - asked))
+        after = replace(invoice, status=change.invoice_status, paid_minor=change.paid_minor)
+        dues.set_right(conn, after, (attempt.id, None), now)
     if change.settles:
         closing.settled(conn, directory, biller, invoice.id, attempt.id, now)
     elif change.delta.minor > 0 and invoice.payable:
@@ -189,11 +211,9 @@ def _off_platform(
     )
     if key is not None:
         invoices.remember(conn, biller.id, key, Remembered("payment", b"", line_id), now)
+    due = dues.owe(conn, invoice, None, line_id, change.refund, now) if change.refund else None
     said = {"source": money.source, "reference": money.reference}
-    happened = [NewEvent(event.type, said | event.data) for event in change.events]
-    events.append(conn, biller.id, invoice.id, happened, now)
-    if change.refund is not None:
-        payments.owe_back(conn, invoice.id, None, change.refund, now)
+    events.append(conn, biller.id, invoice.id, _with(said, change.events, due), now)
     if change.settles:
         closing.settled(conn, directory, biller, invoice.id, None, now)
     elif invoice.payable:

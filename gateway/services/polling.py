@@ -6,6 +6,7 @@ A poll's answer goes through the same door as a webhook. No transaction is open 
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import cast
 
@@ -61,9 +62,7 @@ async def poll(ctx: Context, attempt_id: int) -> timedelta | None:
 
 def _expired(update: PaymentUpdate, now: datetime) -> PaymentUpdate:
     """The attempt's own clock has run out; what the provider said of money stays in the observation."""
-    return PaymentUpdate(
-        update.event_id, update.external_id, PaymentStatus.EXPIRED, now, update.received, update.reversed, update.reason
-    )
+    return replace(update, status=PaymentStatus.EXPIRED, occurred_at=now)
 
 
 async def _run_out(ctx: Context, attempt: Attempt, now: datetime) -> timedelta | None:

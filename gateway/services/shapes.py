@@ -5,6 +5,7 @@ The models in `gateway.api.answers` describe these shapes; tests hold the one to
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
@@ -16,6 +17,7 @@ from gateway.domain.ids import show
 from gateway.domain.invoices import icon_state
 from gateway.domain.payments import Attempt
 from gateway.domain.references import reference
+from gateway.domain.refunds import Refund
 from gateway.domain.reminders import FOREVER
 from gateway.ports.values import Money
 from gateway.rendering import Brand
@@ -27,7 +29,7 @@ from gateway.services.invoices import View
 from gateway.services.transcripts import Shown
 from gateway.store.conversations import Said
 from gateway.store.events import Event
-from gateway.store.payments import Line, Refund
+from gateway.store.payments import Line
 from gateway.store.pushes import EndpointRow, PushRow
 from gateway.store.reminders import Listed
 
@@ -57,6 +59,7 @@ def invoice_json(ctx: Context, biller: Biller, view: View, now: datetime) -> Jso
         "icon": icon_state(row.status, row.due_on, biller.today(now), processing=view.processing).value,
         "amount": sum_of(row.amount_minor, currency),
         "paid": sum_of(row.paid_minor, currency),
+        "refunded": sum_of(row.refunded_minor, currency),
         "outstanding": sum_of(outstanding.minor, currency),
         "issued_on": row.issued_on.isoformat(),
         "due_on": row.due_on.isoformat(),
@@ -82,9 +85,9 @@ def invoice_json(ctx: Context, biller: Biller, view: View, now: datetime) -> Jso
         "qr_url": {"svg": f"{pay_url}/qr.svg", "png": f"{pay_url}/qr.png"},
         "html": _snippets(ctx, biller, view, pay_url, outstanding),
         "deliveries": [delivery_json(one) for one in view.deliveries],
-        "payments": [_attempt_json(ctx, attempt) for attempt in view.attempts]
-        + [_line_json(line) for line in view.lines if line.attempt_id is None],
-        "refunds": [_refund_json(refund) for refund in view.refunds],
+        "payments": [_attempt_json(ctx, attempt, view.refunds) for attempt in view.attempts]
+        + [_line_json(line, view.refunds) for line in view.lines if line.attempt_id is None and line.refund_id is None],
+        "refunds": [refund_json(refund) for refund in view.refunds],
         "sequence": view.sequence,
         "created_at": instant(row.created_at),
         "updated_at": instant(row.updated_at),
@@ -169,7 +172,11 @@ def foreseen_json(one: Foreseen, cost_currency: str) -> Json:
     }
 
 
-def _attempt_json(ctx: Context, attempt: Attempt) -> Json:
+def _given(refunds: Sequence[Refund], of: tuple[int | None, int | None], currency: str) -> Json:
+    return sum_of(sum(row.amount_minor for row in refunds if row.of == of and row.done_at is not None), currency)
+
+
+def _attempt_json(ctx: Context, attempt: Attempt, refunds: Sequence[Refund]) -> Json:
     account = ctx.directory.provider(attempt.account_id) or ctx.directory.channel(attempt.account_id)
     return {
         "id": show(ids.ATTEMPT, attempt.id),
@@ -180,6 +187,7 @@ def _attempt_json(ctx: Context, attempt: Attempt) -> Json:
         "received": sum_of(attempt.received_minor - attempt.reversed_minor, attempt.currency),
         "fee": None if attempt.fee_minor is None else sum_of(attempt.fee_minor, attempt.currency),
         "fee_source": None if attempt.fee_minor is None else "provider" if attempt.fee_known else "estimate",
+        "refunded": _given(refunds, (attempt.id, None), attempt.currency),
         "reference": attempt.reference,
         "received_on": None,
         "reason": attempt.reason,
@@ -189,7 +197,7 @@ def _attempt_json(ctx: Context, attempt: Attempt) -> Json:
     }
 
 
-def _line_json(line: Line) -> Json:
+def _line_json(line: Line, refunds: Sequence[Refund]) -> Json:
     amount = sum_of(line.delta_minor, line.currency)
     return {
         "id": show(ids.UPDATE, line.id),
@@ -200,6 +208,7 @@ def _line_json(line: Line) -> Json:
         "received": amount,
         "fee": None,
         "fee_source": None,
+        "refunded": _given(refunds, (None, line.id), line.currency),
         "reference": line.reference,
         "received_on": _day(line.received_on),
         "reason": None,
@@ -209,14 +218,26 @@ def _line_json(line: Line) -> Json:
     }
 
 
-def _refund_json(refund: Refund) -> Json:
+def refund_json(refund: Refund) -> Json:
+    attempt_id, line_id = refund.of
     return {
         "id": show(ids.REFUND, refund.id),
-        "state": refund.state,
-        "reason": refund.reason,
+        "payment": show(ids.UPDATE, line_id or 0) if attempt_id is None else show(ids.ATTEMPT, attempt_id),
+        "state": refund.state.value,
+        "reason": refund.reason.value,
         "amount": sum_of(refund.amount_minor, refund.currency),
+        "waived": sum_of(refund.waived_minor, refund.currency),
+        "by": refund.given_by and refund.given_by.value,
+        "reference": refund.reference,
+        "code": refund.code,
         "created_at": instant(refund.created_at),
+        "updated_at": instant(refund.updated_at),
+        "done_at": refund.done_at and instant(refund.done_at),
     }
+
+
+def refund_of_invoice_json(refund: Refund) -> Json:
+    return refund_json(refund) | {"invoice": show(ids.INVOICE, refund.invoice_id)}
 
 
 def _day(day: date | None) -> str | None:

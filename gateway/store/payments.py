@@ -1,4 +1,4 @@
-"""Payment attempts, the ledger of observations, refunds due. The only file that writes the columns of money."""
+"""Payment attempts and the ledger of observations. The only file that writes the columns of money."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from gateway.domain.invoices import Invoice
-from gateway.domain.payments import CLOSABLE, Applied, Attempt, AttemptStatus, Credit, RefundDue
+from gateway.domain.payments import CLOSABLE, Applied, Attempt, AttemptStatus, Credit
+from gateway.domain.refunds import Booked
 from gateway.ports.provider import PaymentSession
-from gateway.store.schema import invoice, payment_attempt, payment_update, refund
+from gateway.store.schema import invoice, payment_attempt, payment_update
 from gateway.store.statements import Statement, among, by
 
 _COLUMNS = [payment_attempt.c[name] for name in Attempt.__dataclass_fields__]
@@ -62,6 +63,11 @@ _WRITE = Statement(
         by(payment_attempt.c.status, "was_status"),
         by(payment_attempt.c.received_minor, "was_received"),
         by(payment_attempt.c.reversed_minor, "was_reversed"),
+    )
+)
+_GIVEN = Statement(
+    payment_attempt.update().where(
+        by(payment_attempt.c.id, "was_id"), by(payment_attempt.c.refunded_minor, "was_refunded")
     )
 )
 _CREDIT = Statement(
@@ -198,9 +204,29 @@ def write_credit(conn: sa.Connection, before: Invoice, change: Applied | Credit,
     return bool(_CREDIT.run(conn, **values))
 
 
+def write_refund(
+    conn: sa.Connection, before: Invoice, change: Booked, attempt: Attempt | None, given_minor: int, now: datetime
+) -> bool:
+    """Books what went back, or came back again where `given_minor` is below zero; on the attempt too, when its provider gave it."""
+    values: dict[str, Any] = {"was_id": before.id, "was_status": before.status, "was_paid": before.paid_minor}
+    values |= {"status": change.invoice_status, "paid_minor": change.paid_minor, "updated_at": now}
+    values["refunded_minor"] = change.refunded_minor
+    if change.settles or change.reopens:
+        values["settled_at"] = now if change.settles else None
+    if not _CREDIT.run(conn, **values):
+        return False
+    return attempt is None or note_refunded(conn, attempt, given_minor, now)
+
+
+def note_refunded(conn: sa.Connection, attempt: Attempt, given_minor: int, now: datetime) -> bool:
+    """Raises the sum that the attempt's provider gave back."""
+    values: dict[str, Any] = {"was_id": attempt.id, "was_refunded": attempt.refunded_minor, "updated_at": now}
+    return bool(_GIVEN.run(conn, **values, refunded_minor=attempt.refunded_minor + given_minor))
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the ledger: an observation, and what it moved (`delta_minor`)."""
+    """One line of the ledger: an observation, and what it moved: the paid sum, and the sum given back."""
 
     id: int
     invoice_id: int
@@ -211,6 +237,8 @@ class Line:
     verdict: str
     currency: str
     delta_minor: int
+    refunded_minor: int
+    refund_id: int | None
     received_on: date | None
     note: str | None
     occurred_at: datetime
@@ -220,9 +248,9 @@ class Line:
 _LINE = [payment_update.c[name] for name in Line.__dataclass_fields__]
 
 
-def record(conn: sa.Connection, row: dict[str, Any]) -> int:
-    """Adds a line to the ledger."""
-    return int(_RECORD.value(conn, **row))
+def record(conn: sa.Connection, row: dict[str, Any], *, given_minor: int = 0) -> int:
+    """Adds a line to the ledger; `given_minor` went back to the payer, or came back again where it is below zero."""
+    return int(_RECORD.value(conn, **row, refunded_minor=given_minor))
 
 
 _RECORD = Statement(payment_update.insert().returning(payment_update.c.id))
@@ -237,6 +265,11 @@ def line(conn: sa.Connection, line_id: int) -> Line:
     return Line(*conn.execute(sa.select(*_LINE).where(payment_update.c.id == line_id)).one())
 
 
+def line_if_known(conn: sa.Connection, line_id: int) -> Line | None:
+    row = conn.execute(sa.select(*_LINE).where(payment_update.c.id == line_id)).first()
+    return Line(*row) if row else None
+
+
 def line_by_reference(conn: sa.Connection, invoice_id: int, source: str, reference: str) -> Line | None:
     query = sa.select(*_LINE).where(
         payment_update.c.invoice_id == invoice_id,
@@ -245,54 +278,3 @@ def line_by_reference(conn: sa.Connection, invoice_id: int, source: str, referen
     )
     row = conn.execute(query).first()
     return Line(*row) if row else None
-
-
-@dataclass(frozen=True, slots=True)
-class Refund:
-    """Money that is to be given back. `state` is `due` until it is."""
-
-    id: int
-    invoice_id: int
-    attempt_id: int | None
-    state: str
-    reason: str
-    currency: str
-    amount_minor: int
-    created_at: datetime
-
-
-_REFUND = [refund.c[name] for name in Refund.__dataclass_fields__]
-
-
-def owe_back(conn: sa.Connection, invoice_id: int, attempt_id: int | None, due: RefundDue, now: datetime) -> None:
-    """Writes down money that must go back to the payer."""
-    row = {
-        "invoice_id": invoice_id,
-        "attempt_id": attempt_id,
-        "state": "due",
-        "reason": due.reason,
-        "currency": due.amount.currency,
-        "amount_minor": due.amount.minor,
-        "created_at": now,
-    }
-    conn.execute(refund.insert().values(row).inline())
-
-
-_REFUNDS = Statement(sa.select(*_REFUND).where(by(refund.c.invoice_id, "invoice_id")).order_by(refund.c.id))
-
-
-def given_back(conn: sa.Connection, invoice_id: int, attempt_id: int, owed_minor: int) -> None:
-    """The provider itself took money back: of what was due to the payer, no more than `owed_minor` is left due."""
-    due = [row for row in refunds(conn, invoice_id) if row.state == "due"]
-    done_minor = sum(row.amount_minor for row in due) - owed_minor
-    for row in sorted(due, key=lambda row: (row.attempt_id != attempt_id, -row.id)):
-        part = min(row.amount_minor, done_minor)
-        if part > 0:
-            left = row.amount_minor - part
-            values = {"amount_minor": left} if left else {"state": "done"}
-            conn.execute(refund.update().where(refund.c.id == row.id).values(**values))
-            done_minor -= part
-
-
-def refunds(conn: sa.Connection, invoice_id: int) -> list[Refund]:
-    return [Refund(*row) for row in _REFUNDS.rows(conn, invoice_id=invoice_id)]

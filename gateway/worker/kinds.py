@@ -13,6 +13,7 @@ from gateway.services import (
     attempts,
     claims,
     closing,
+    dues,
     ladder,
     messaging,
     planning,
@@ -20,6 +21,7 @@ from gateway.services import (
     polling,
     receipts,
     reconciling,
+    refunding,
     reminders,
     revising,
     status_push,
@@ -84,6 +86,8 @@ KINDS: Mapping[str, Kind] = {
     attempts.POLL: Kind(_poll, (10, 20, MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR), endless=True),
     closing.CLOSE: Kind(_once(polling.close), (5, 30, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 6 * HOUR)),
     reconciling.MOP_UP: Kind(_once(reconciling.mop_up), (MINUTE, 10 * MINUTE, HOUR), endless=True),
+    dues.GIVE_BACK: Kind(_once(refunding.carry), (5, 30, 2 * MINUTE, 10 * MINUTE, HOUR), endless=True),
+    dues.LOOK: Kind(_once(refunding.look), (5, 30, 2 * MINUTE, 10 * MINUTE, HOUR), endless=True),
     attempts.APPLY_INBOX: Kind(
         _apply_inbox, (1, 2, 5, 15, MINUTE, 5 * MINUTE, 30 * MINUTE, HOUR, 6 * HOUR, DAY, DAY, DAY)
     ),

@@ -20,9 +20,9 @@ SYNONYMS = {
     "tenant": "biller",
     "notification": "delivery",
 }
-MONEY_COLUMNS = {"paid_minor", "received_minor", "reversed_minor"}
+MONEY_COLUMNS = {"paid_minor", "received_minor", "reversed_minor", "refunded_minor"}
 MONEY_TABLES = {"payment_attempt", "payment_update", "refund"}
-MONEY_FUNCTIONS = {"write", "write_credit", "record", "owe_back"}
+MONEY_FUNCTIONS = {"write", "write_credit", "write_refund", "note_refunded", "record"}
 _WRITES = {"insert", "update", "delete"}
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 

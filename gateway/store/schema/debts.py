@@ -68,6 +68,7 @@ invoice = table(
     text("currency"),
     minor("amount_minor"),
     minor("paid_minor"),
+    minor("refunded_minor"),
     sa.Column("issued_on", sa.Date, nullable=False),
     sa.Column("due_on", sa.Date, nullable=False),
     sa.Column("details", Json, nullable=False),
@@ -106,6 +107,7 @@ payment_attempt = table(
         "fee_minor", sa.BigInteger
     ),  # what the vendor keeps; none: not known, and the biller's table does not say
     sa.Column("fee_known", sa.Boolean, nullable=False, server_default=sa.false()),  # the vendor's own word
+    minor("refunded_minor"),
     text("external_id", null=True),
     text("reference"),
     text("locale"),
@@ -141,6 +143,8 @@ payment_update = table(
     text("verdict"),
     text("currency"),
     minor("delta_minor"),
+    minor("refunded_minor"),  # given back, or come back to the biller where it is below zero
+    sa.Column("refund_id", Id),
     sa.Column("received_on", sa.Date),
     text("note", null=True),
     at("occurred_at"),
@@ -151,14 +155,29 @@ payment_update = table(
 
 refund = table(
     "refund",
+    ref("biller_id", "biller"),
     ref("invoice_id", "invoice"),
     ref("attempt_id", "payment_attempt", null=True),
+    ref("line_id", "payment_update", null=True),  # money that came elsewhere
     text("state"),
     text("reason"),
+    text("given_by", null=True),  # provider, desk, person
     text("currency"),
     minor("amount_minor"),
+    minor("owed_minor"),
+    minor("counts_minor"),
+    count("round"),
+    sa.Column("told", sa.Boolean, nullable=False, server_default=sa.false()),
+    text("external_id", null=True),
+    text("reference", null=True),
+    text("code", null=True),
+    sa.Column("asked", Json),  # the request, as a repeated one is compared with it
+    count("polls"),
     at("created_at"),
+    at("updated_at"),
+    at("done_at", null=True),
     sa.Index(None, "invoice_id"),
+    sa.Index(None, "biller_id", "state"),
 )
 
 reconciliation = table(

@@ -12,21 +12,31 @@ from typing import Any, TypeVar
 import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, Phase, settings
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from gateway.domain.deliveries import DeliveryState, MessageKind, Step
-from gateway.domain.ids import DELIVERY, read
+from gateway.domain.ids import ATTEMPT, DELIVERY, UPDATE, read, show
 from gateway.domain.invoices import InvoiceStatus, status_after
 from gateway.domain.payments import AttemptStatus
+from gateway.domain.refunds import FOR_A_PERSON, UNFINISHED, By, Refund, RefundState, excess
 from gateway.ports.channel import Message
-from gateway.ports.errors import OutcomeUnknown, Rejected, RetryLater
-from gateway.ports.provider import PaymentStatus
+from gateway.ports.errors import AdapterError, OutcomeUnknown, Rejected, RetryLater
+from gateway.ports.provider import PaymentStatus, RefundStatus
 from gateway.ports.values import Money
-from gateway.services import invoices
+from gateway.services import invoices, refunds
 from gateway.services.errors import Conflict, Unavailable
 from gateway.services.invoices import View
+from gateway.services.refunds import Wanted
 from gateway.store import events
 from gateway.store.database import open_database
+from gateway.store.events import Event
 from gateway.store.inbox import HELD
 from gateway.store.schema import inbox
 from gateway.testing.clock import FakeClock
@@ -67,23 +77,30 @@ class Books(RuleBasedStateMachine):
         super().__init__()
         self.runner = asyncio.Runner()
         self.databases = databases
+        self.engine = engine
         self.stack = AsyncExitStack()
         self.news: list[Payment] = []  # what the bank has to tell; told in any order, any number of times
         self.told: list[Payment] = []
         self.elsewhere = [0] * INVOICES  # money that came another way
         self.references = 0
         self.asked_though_settled: list[str] = []
-        self.run(self._open(engine))
+
+    @initialize(auto=st.booleans())
+    def begin(self, auto: bool) -> None:
+        """With a biller who has second payments given back at once, or who does it himself."""
+        self.run(self._open(self.engine, "auto" if auto else "manual"))
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(work)
 
-    async def _open(self, engine: str) -> None:
+    async def _open(self, engine: str, duplicates: str) -> None:
         self.url = await self.databases.make(engine)
         self.stack.push_async_callback(self.databases.drop, self.url)
         database = await open_database(self.url)
         self.stack.push_async_callback(database.aclose)
-        self.sim: Sim = await self.stack.enter_async_context(open_sim(database, FakeClock()))
+        self.sim: Sim = await self.stack.enter_async_context(
+            open_sim(database, FakeClock(), biller={"payments": {"refund_duplicates": duplicates}})
+        )
         self.views: list[View] = []
         steps = [Step("telegram", 0), Step("sms", 600), Step("email", 0)]
         for number in range(INVOICES):
@@ -198,6 +215,82 @@ class Books(RuleBasedStateMachine):
                 invoices.change(self.sim.ctx, self.sim.biller, self._invoice_id(which), amount=Money(amount, "RON"))
             )
 
+    def _payments(self) -> list[str]:
+        """Every payment of which money may go back, by its id outside."""
+        attempts = [show(ATTEMPT, a.id) for view in self.views for a in view.attempts if a.received_minor]
+        elsewhere = [x.id for view in self.views for x in view.lines if x.attempt_id is None and x.refund_id is None]
+        return attempts + [show(UPDATE, line) for line in elsewhere]
+
+    @precondition(lambda self: self._payments())
+    @rule(
+        which=ANY,
+        share=st.sampled_from([None, 100, 3_000, 7_500]),
+        reopen=st.booleans(),
+        fault=st.sampled_from([None, OutcomeUnknown("cut off"), RetryLater("busy"), Rejected("no")]),
+        made=st.booleans(),
+        at_once=st.sampled_from([RefundStatus.DONE, RefundStatus.DONE, RefundStatus.PENDING, RefundStatus.FAILED]),
+    )
+    def a_refund(
+        self,
+        which: int,
+        share: int | None,
+        reopen: bool,
+        fault: AdapterError | None,
+        made: bool,
+        at_once: RefundStatus,
+    ) -> None:
+        """The biller asks for it twice under one key; the bank answers, or does not, or does it and does not say so."""
+        bank, among = self.sim.bank, self._payments()
+        bank.refund_status = at_once
+        bank.refund_fault, bank.given_all_the_same = fault, made and isinstance(fault, OutcomeUnknown)
+        wanted = Wanted(None if share is None else Money(share, "RON"), reopen=reopen)
+        self.references += 1
+        terms = (self.sim.ctx, self.sim.biller, among[which % len(among)], wanted, f"key-{self.references}")
+        with suppress(Conflict):
+            first, again = [self.run(refunds.request(*terms)) for _ in range(2)]
+            assert (first[1], again[1], again[0].id) == (True, False, first[0].id)
+        self.run(self.sim.drain())
+        bank.refund_fault, bank.refund_status = None, RefundStatus.DONE
+
+    def _waiting(self) -> list[Refund]:
+        return [row for view in self.views for row in view.refunds if row.state in FOR_A_PERSON]
+
+    @precondition(lambda self: self._waiting())
+    @rule(which=ANY, by_hand=st.booleans())
+    def a_person_sees_to_a_refund(self, which: int, by_hand: bool) -> None:
+        row = self._waiting()[which % len(self._waiting())]
+        terms = (self.sim.ctx, self.sim.biller, row.id)
+        with suppress(Conflict):
+            self.run(refunds.done(*terms, f"by hand {row.id}") if by_hand else refunds.retry(*terms))
+
+    @precondition(lambda self: any(payment.net > 0 for payment in self.sim.bank.payments.values()))
+    @rule(which=ANY, whole=st.booleans(), told=st.booleans())
+    def a_refund_at_the_banks_desk(self, which: int, whole: bool, told: bool) -> None:
+        among = [payment for payment in self.sim.bank.payments.values() if payment.net > 0]
+        payment = among[which % len(among)]
+        self.sim.bank.give_back(payment.id, payment.net if whole else (payment.net + 1) // 2)
+        self._tells(self.sim.bank.payments[payment.id])
+        if told:
+            self.run(self._tell(self.news[-1]))
+
+    def _to_turn(self) -> list[tuple[str, RefundStatus]]:
+        """What may become of refunds at the bank. What its desk gave back fails only where nothing else went back."""
+        listed = self.sim.bank.returned.values()
+        asked = {one.payment_id for one in listed if one.request}
+        ends = [(one.id, to) for one in listed if one.status is RefundStatus.PENDING for to in list(RefundStatus)[1:]]
+        late = [
+            one for one in listed if one.status is RefundStatus.DONE and (one.request or one.payment_id not in asked)
+        ]
+        return ends + [(one.id, RefundStatus.FAILED) for one in late]
+
+    @precondition(lambda self: self._to_turn())
+    @rule(which=ANY, told=st.booleans())
+    def a_refund_turns_out(self, which: int, told: bool) -> None:
+        returned, status = self._to_turn()[which % len(self._to_turn())]
+        self._tells(self.sim.bank.turn(returned, status))
+        if told:
+            self.run(self._tell(self.news[-1]))
+
     def _tells(self, payment: Payment) -> None:
         self.news.append(payment)
 
@@ -224,17 +317,22 @@ class Books(RuleBasedStateMachine):
     def _sums(self, number: int, view: View) -> None:
         """Attempts, ledger and invoice say the same, and it is what was told or asked about, no more and no less."""
         attempts = sum(attempt.received_minor - attempt.reversed_minor for attempt in view.attempts)
-        elsewhere = sum(line.delta_minor for line in view.lines if line.attempt_id is None)
+        elsewhere = sum(line.delta_minor for line in view.lines if line.attempt_id is None and line.refund_id is None)
         assert elsewhere == self.elsewhere[number]
-        assert view.invoice.paid_minor == attempts + elsewhere == sum(line.delta_minor for line in view.lines)
+        done = [row for row in view.refunds if row.state is RefundState.DONE]
+        given, waived = (sum(getattr(row, name) for row in done) for name in ("amount_minor", "waived_minor"))
+        assert view.invoice.refunded_minor == given == sum(line.refunded_minor for line in view.lines)
+        assert view.invoice.paid_minor == attempts + elsewhere - given + waived
+        assert view.invoice.paid_minor == sum(line.delta_minor for line in view.lines)
         for attempt in view.attempts:
             heard = [p for p in (*self.told, *self.sim.bank.fetched) if p.id == attempt.external_id]
             figures = (max((p.received for p in heard), default=0), max((p.reversed for p in heard), default=0))
             known = (attempt.received_minor, attempt.reversed_minor)
             assert known == figures or (self.held and known <= figures), attempt
-        asked = 0 if view.invoice.status is IS.VOID else view.invoice.amount_minor
-        due = sum(refund.amount_minor for refund in view.refunds if refund.state == "due")
-        assert due == max(0, view.invoice.paid_minor - asked)
+            there = [row for row in done if row.attempt_id == attempt.id and row.given_by is not By.PERSON]
+            assert attempt.refunded_minor == sum(row.amount_minor for row in there)
+        assert sum(row.owed_minor for row in view.refunds if row.state in UNFINISHED) == excess(view.invoice)
+        assert all(0 <= row.owed_minor <= row.amount_minor >= row.counts_minor >= 0 for row in view.refunds)
 
     def _states(self, view: View) -> None:
         row = view.invoice
@@ -250,8 +348,8 @@ class Books(RuleBasedStateMachine):
         assert [event.biller_seq for event in self.log] == list(range(1, len(self.log) + 1))
         mine = [event for event in self.log if event.invoice_id == view.invoice.id]
         assert [event.invoice_seq for event in mine] == list(range(1, len(mine) + 1))
-        moved = {"payment.received": 1, "payment.reversed": -1}
-        total = sum(moved[e.type] * Money.parse(**e.data["amount"]).minor for e in mine if e.type in moved)
+        moved = {"payment.received": 1, "payment.reversed": -1, "refund.succeeded": -1, "refund.failed": 1}
+        total = sum(moved[e.type] * _moved(e.data) for e in mine if e.type in moved and _moves(e))
         assert total == view.invoice.paid_minor
         types = [event.type for event in mine]
         assert types.count("invoice.paid") - types.count("invoice.reopened") == (view.invoice.status is IS.PAID)
@@ -270,7 +368,7 @@ class Books(RuleBasedStateMachine):
             self._facts(view)
             references = {attempt.reference.rstrip("+") for attempt in view.attempts}
             at_the_bank = [p for p in self.sim.bank.payments.values() if p.request.reference in references]
-            assert view.invoice.paid_minor == sum(p.net for p in at_the_bank) + self.elsewhere[number]
+            self._is_the_banks(view, at_the_bank)
             known = {attempt.external_id for attempt in view.attempts}
             assert {payment.id for payment in at_the_bank} <= known
             if not view.invoice.payable:
@@ -278,8 +376,34 @@ class Books(RuleBasedStateMachine):
                     "a session is open still"
                 )
             assert not [a for a in view.attempts if a.status in (A.CREATED, A.UNKNOWN)]
+            assert not [row for row in view.refunds if row.state in (RefundState.CREATED, RefundState.UNKNOWN)]
         assert await self.sim.tasks("dead") == []
         assert self.asked_though_settled == []
+
+    def _is_the_banks(self, view: View, at_the_bank: list[Payment]) -> None:
+        """Every leu that the bank has, took back or gave back is in our books, and none more."""
+        by_id = {payment.id: payment for payment in at_the_bank}
+        for attempt in view.attempts:
+            if attempt.external_id is not None:
+                there = by_id[attempt.external_id]
+                pending = [r for r in view.refunds if r.attempt_id == attempt.id and r.state is RefundState.PENDING]
+                given = attempt.refunded_minor + sum(row.amount_minor for row in pending)
+                assert (attempt.received_minor, attempt.reversed_minor, given) == (
+                    there.received,
+                    there.reversed,
+                    there.refunded,
+                )
+
+
+def _moves(event: Event) -> bool:
+    """A refund that fails before it was done moves nothing."""
+    return event.type != "refund.failed" or "undone" in event.data
+
+
+def _moved(data: dict[str, Any]) -> int:
+    """What an event says of the paid sum: what went back and is not owed again stays in it."""
+    waived = Money.parse(**data["waived"]).minor if "waived" in data else 0
+    return Money.parse(**data["amount"]).minor - waived
 
 
 EXAMPLES = {"sqlite": 25, "postgres": 6}

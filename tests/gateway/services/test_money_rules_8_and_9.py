@@ -53,6 +53,7 @@ async def test_rule_08_too_much_is_kept_and_the_excess_is_due_back(sim: Sim) -> 
         {
             "payment": "pay_0000001",
             "source": "webhook",
+            "refund": "rfd_0000001",
             "amount": {"value": "30.00", "currency": "RON"},
             "reason": "overpaid",
         },
@@ -99,7 +100,7 @@ async def test_rule_08_a_second_payment_that_the_vendor_took_of_one_attempt_is_a
     await sim.tell(sim.bank.change(second.id, S.REVERSED, taken_back=10_000))
     again = await sim.view(view.invoice.id)
     assert (again.invoice.status, again.invoice.paid_minor) == (IS.PAID, 10_000)
-    assert _refunds(again) == [(10_000, "duplicate", "done")]  # it has gone back, and must not go back again
+    assert _refunds(again) == [(10_000, "duplicate", "closed")]  # it has gone back, and must not go back again
 
 
 async def test_rule_08_two_payments_of_one_attempt_that_overtake_its_answer_are_both_counted(sim: Sim) -> None:
@@ -127,7 +128,7 @@ async def test_rule_08_part_of_an_excess_that_was_reversed_is_not_due_any_more(s
     await sim.tell(sim.bank.change(payment_id, S.REVERSED, received=15_000, taken_back=15_000))
     reversed_ = await sim.view(view.invoice.id)
     assert (reversed_.invoice.status, reversed_.invoice.paid_minor) == (IS.OPEN, 0)
-    assert _refunds(reversed_) == [(3_000, "overpaid", "done")]
+    assert _refunds(reversed_) == [(3_000, "overpaid", "closed")]
 
 
 async def test_rule_08_money_on_a_void_invoice_is_kept_and_due_back(sim: Sim) -> None:
@@ -142,7 +143,7 @@ async def test_rule_08_money_on_a_void_invoice_is_kept_and_due_back(sim: Sim) ->
         [(10_000, "void", "due")],
     )
     await sim.tell(sim.bank.change(payment_id, S.REVERSED, taken_back=10_000))
-    assert _refunds(await sim.view(view.invoice.id)) == [(10_000, "void", "done")]
+    assert _refunds(await sim.view(view.invoice.id)) == [(10_000, "void", "closed")]
 
 
 async def test_rule_08_a_settled_invoice_closes_its_other_sessions(sim: Sim) -> None:

@@ -28,7 +28,7 @@ async function draw(item) {
       h("p", { class: "sum" }, h("img", { src: `${invoice.icon_url.svg}?v=${invoice.sequence}.${invoice.icon}`, alt: "", width: 30, height: 30 }),
         h("strong", {}, money(invoice.amount)), h("span", { class: `is ${invoice.icon}` }, t(`state.${invoice.icon}`))),
       h("p", { class: "quietly" }, `${told.billers[item.biller].name} · ${invoice.payer.name} · ${on(invoice.due_on)}`),
-      invoice.refunds.map((one) => h("p", { class: "notice" }, t("refund", { amount: money(one.amount), reason: one.reason }))),
+      invoice.refunds.map((one) => h("p", { class: "notice" }, t(`refund.${one.state}`, { amount: money(one.amount), reason: one.reason }))),
       h("p", {}, linkToPage(invoice))),
     h("section", {}, h("h3", {}, t("to_come")),
       toCome(item).length === 0 ? h("p", { class: "quietly" }, t("nothing_to_come"))

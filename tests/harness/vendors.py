@@ -128,7 +128,7 @@ class _Channel:
 
 
 class Vendors:
-    """A registry of simulated adapters: the provider `sim`, and the channels by their names."""
+    """A registry of simulated adapters: the provider `sim`, more of `banks` (which have a wallet too), and the channels."""
 
     def __init__(
         self,
@@ -136,9 +136,11 @@ class Vendors:
         *,
         bank: Mapping[str, bool] | None = None,
         channels: Mapping[str, Any] | None = None,
+        banks: Sequence[str] = (),
     ) -> None:
         self.bank = SimBank(now)
-        self._provider = self.bank.plugin(**(bank or {}))
+        self.banks = {"sim": self.bank} | {name: SimBank(now) for name in banks}
+        self._providers = {name: one.plugin(name, **(bank or {})) for name, one in self.banks.items()}
         self.channels: dict[str, SimChannel] = {}
         self._plugins: dict[str, ChannelPlugin[Any]] = {}
         wanted = channels or {
@@ -156,12 +158,12 @@ class Vendors:
         return self._plugins[name]
 
     def provider(self, name: str) -> ProviderPlugin[Any]:
-        if name != "sim":
+        if name not in self._providers:
             raise LookupError(f"no provider adapter {name!r}")
-        return self._provider
+        return self._providers[name]
 
     @property
     def tables(self) -> dict[str, Any]:
         """The accounts as a biller's file has them."""
         secret = {"secret": {"env": "PROOF"}}
-        return {"channels": dict.fromkeys(self.channels, secret), "providers": {"sim": secret}}
+        return {"channels": dict.fromkeys(self.channels, secret), "providers": dict.fromkeys(self.banks, secret)}

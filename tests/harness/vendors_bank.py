@@ -99,11 +99,11 @@ class SimBank:
         self.on_call: Callable[[str], Awaitable[object]] | None = None
         self._numbers: Iterator[int] = itertools.count(1)
 
-    def plugin(self, **abilities: bool) -> ProviderPlugin[Settings]:
+    def plugin(self, name: str = "sim", **abilities: bool) -> ProviderPlugin[Settings]:
         able = {"idempotent": True, "cancels": True, "finds_payments": True, "refunds": True} | abilities
-        methods = (Method("bank"), Method("card"))
+        methods = (Method("bank"), Method("card"), Method("wallet", hosted=False))[: 2 if name == "sim" else 3]
         return ProviderPlugin(
-            "sim", Settings, lambda settings, http: _Provider(self, settings), methods, None, **able, limits=FAST
+            name, Settings, lambda settings, http: _Provider(self, settings), methods, None, **able, limits=FAST
         )
 
     async def called(self, verb: str) -> None:

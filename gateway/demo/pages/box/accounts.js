@@ -12,6 +12,7 @@ const radios = [...document.querySelectorAll("[name=biller]")];
 const POSITIONS = ["works", "slow", "refuses", "down"];
 const accounts = new Map();
 const cards = new Map();
+const wanted = new Map(); // account id -> the position of its switch that is being asked for
 const newest = new Map(); // biller -> its newest invoice
 let known = {}; // how the accounts are, by name, as the API said last
 let soon = null;
@@ -97,7 +98,8 @@ function make(item) {
 }
 
 function update({ node, health, inputs }, item) {
-  for (const input of inputs) input.checked = input.value === item.does;
+  const does = wanted.get(item.id) ?? item.does;
+  for (const input of inputs) input.checked = input.value === does;
   const one = known[item.name];
   node.dataset.health = one?.health ?? "";
   node.dataset.does = item.does;
@@ -115,13 +117,23 @@ function feeOf(item) {
   return [percent, fixed].filter(Boolean).join(" + ");
 }
 
+// One call at a time and the last position wins, so that the arrow keys can run along the switch.
 async function turn(item, does, problem) {
+  const busy = wanted.has(item.id);
+  wanted.set(item.id, does);
+  if (busy) return;
   problem.hidden = true;
   try {
-    await ask(`/accounts/${item.biller}/${item.name}`, { does });
+    let asked;
+    do {
+      asked = wanted.get(item.id);
+      putAccount(await ask(`/accounts/${item.biller}/${item.name}`, { does: asked }));
+    } while (wanted.get(item.id) !== asked);
   } catch (error) {
     problem.textContent = `${t("failed")}: ${error.message}`;
     problem.hidden = false;
+  } finally {
+    wanted.delete(item.id);
     draw();
   }
 }

@@ -87,6 +87,7 @@ def biller(
                 "api_url": bank_url,
                 "api_key": {"env": "BANK"},
                 "webhook_secret": {"env": "BANK"},
+                "methods": ["bank", "card"],  # as many as the floor of the pay page shows
             }
         },
         "reminders": reminders or {},

@@ -14,6 +14,7 @@ from aiohttp import web
 from gateway.api.middleware import receiving
 from gateway.ports.channel import AnswersChallenge
 from gateway.ports.errors import InvalidSignature, MalformedWebhook, RetryLater
+from gateway.ports.provider import ProviderPlugin
 from gateway.ports.values import WebhookRequest
 from gateway.services import receipts, webhooks
 from gateway.services.context import Context
@@ -84,13 +85,24 @@ class Hooks:
                 new = await receipts.receive_webhook(self.ctx, account, raw)
         except InvalidSignature as error:
             log.warning("webhook.refused", account=name, reason=str(error))
-            raise web.HTTPUnauthorized(reason="not proven") from None
+            return _refusal(account, web.HTTPUnauthorized(reason="not proven"))
         except MalformedWebhook as error:
             log.error("webhook.malformed", account=name, reason=str(error))
-            raise web.HTTPBadRequest(reason="not readable") from None
+            return _refusal(account, web.HTTPBadRequest(reason="not readable"))
         except (RetryLater, StoreUnavailable) as error:
             log.warning("webhook.postponed", account=name, reason=str(error))
-            raise web.HTTPServiceUnavailable(headers={"Retry-After": "10"}) from None
+            return _refusal(account, web.HTTPServiceUnavailable(headers={"Retry-After": "10"}))
         log.debug("webhook.received", account=name, new=new)
         said, media_type = account.plugin.acknowledge
         return web.Response(status=200 if said else 204, body=said or None, content_type=media_type if said else None)
+
+
+def _refusal(account: ChannelAccount | ProviderAccount, why: web.HTTPException) -> web.Response:
+    """`why` in the vendor's own words where it has some, else raised. What is ours to mend should come again, a forgery should not."""
+    plugin = account.plugin
+    if not isinstance(plugin, ProviderPlugin) or plugin.refuse is None:
+        raise why from None
+    again, never = plugin.refuse
+    body = again if why.status == web.HTTPServiceUnavailable.status_code else never
+    kept = {name: value for name, value in why.headers.items() if name == "Retry-After"}
+    return web.Response(status=why.status, body=body, content_type=plugin.acknowledge[1], headers=kept)

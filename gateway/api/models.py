@@ -255,7 +255,12 @@ class OffPlatformPayment(Request):
     amount: Amount
     received_on: Day
     source: Annotated[
-        Source, Field(examples=["cash_desk"], description="Where it came in; `webhook` and `poll` are taken.")
+        Source,
+        Field(
+            examples=["cash_desk"],
+            description="Where it came in; `webhook` and `poll` are taken. `bank_transfer`, `transfer`, `bank`, `statement` and "
+            "`bank_statement` are what a payer transferred: such money ends the transfer that the pay page told them of.",
+        ),
     ]
     reference: Annotated[Reference, Field(examples=["receipt 88213"])]
     note: Annotated[str, one_line(500)] = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateway.api import errors
 from gateway.api import routing_shapes as shapes
 from gateway.api.middleware import Answer, Call
 from gateway.api.openapi import Returns, operation
@@ -43,6 +44,7 @@ async def explain_routing(call: Call[None, shapes.RoutingQuery]) -> Answer:
     scope=Scope.READ,
     query=shapes.ReportQuery,
     returns={200: Returns("Of the payments that were begun on these days of yours.", shapes.Report)},
+    problems=(errors.INVALID_BODY,),
 )
 async def report_routing(call: Call[None, shapes.ReportQuery]) -> Answer:
     """Fees by account and method, and what payments at a fixed price saved over the cheapest account that takes a percentage."""

@@ -12,15 +12,14 @@ from gateway.api.fields import Day
 from gateway.api.models import Request
 from gateway.domain.routing import Browser, Health, Trouble, Why
 
+_AGENT = r"^[ -~]{0,500}$"
 _EXACT = r"^(0|[1-9][0-9]{0,20})(\.[0-9]{1,12})?$"
 
 
 class RoutingQuery(Request):
     browser: Annotated[
         str | None,
-        Field(
-            max_length=1_000, description="A `User-Agent`, to see what its page shows. Absent: a browser of its own."
-        ),
+        Field(pattern=_AGENT, description="A `User-Agent`, to see what its page shows. Absent: a browser of its own."),
     ] = None
 
 
@@ -120,7 +119,7 @@ class TotalFees(FeesShown):
 
 class Report(Answer):
     biller: str
-    first: Annotated[date, Field(alias="from")]
-    last: Annotated[date, Field(alias="to")]
+    first_on: date
+    last_on: date
     accounts: list[AccountFees]
     totals: Annotated[list[TotalFees], Field(description="One a currency.")]

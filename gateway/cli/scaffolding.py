@@ -12,7 +12,8 @@ FILES = {
     "fake.py.txt": "tests/fakes/{name}.py",
     "bench.py.txt": "tests/providers/{name}_bench.py",
     "contract.py.txt": "tests/providers/test_{name}_contract.py",
-    "paid.json.txt": "tests/providers/fixtures/{name}/paid.json",
+    "create.json.txt": "tests/providers/fixtures/{name}/create.json",
+    "webhook_paid.json.txt": "tests/providers/fixtures/{name}/webhook_paid.json",
     "page.md.txt": "docs/providers/{name}.md",
 }
 _NEEDED = ("pyproject.toml", "gateway/ports/provider.py", "providers/__init__.py", "tests/providers")

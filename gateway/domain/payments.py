@@ -39,6 +39,9 @@ CLOSABLE = (
 LATE = (A.FAILED, A.EXPIRED, A.CANCELLED)
 # Where a provider cannot close a session, or takes another card after one that it declined, money may come until the session is over.
 AFTERWARDS = timedelta(hours=1)
+SILENT_FOR = timedelta(
+    days=60
+)  # how long what the payer transfers from their own bank is waited for; later money counts too
 
 UNANSWERED = timedelta(seconds=60)  # a call that opens a payment has ended by then
 
@@ -130,6 +133,16 @@ class Attempt:
     @property
     def open(self) -> bool:
         return self.status in OPEN
+
+    @property
+    def silent(self) -> bool:
+        """Whether nobody can be asked how it goes: the payer was told what to type into their own bank, and may, some day."""
+        return self.transfer is not None
+
+    @property
+    def awaited(self) -> bool:
+        """Whether a payer was sent to a provider whose answer is not known yet."""
+        return self.open and self.external_id is not None and self.closing_at is None and not self.silent
 
     def polled_at(self, now: datetime) -> bool:
         """Whether money may still come, so that the provider is asked."""
@@ -296,6 +309,19 @@ def _unchanged(invoice: Invoice, attempt: Attempt, verdict: Verdict, reason: str
         events=events,
         reason=reason,
     )
+
+
+def transfer_open(attempts: Sequence[Attempt]) -> Attempt | None:
+    """The transfer that the payer was last told how to make, as long as it may be made."""
+    return next((one for one in reversed(attempts) if one.silent and one.open and one.closing_at is None), None)
+
+
+def transfer_for(attempts: Sequence[Attempt]) -> Attempt | None:
+    """The attempt to which money belongs that came by bank transfer: the one that is open, else the last that is over unpaid."""
+    over = (
+        one for one in reversed(attempts) if one.silent and one.status in CLOSABLE + LATE and not one.received_minor
+    )
+    return transfer_open(attempts) or next(over, None)
 
 
 def next_poll(polls: int, age_s: float, steps: Sequence[int] = ()) -> float | None:

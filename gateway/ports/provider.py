@@ -115,7 +115,8 @@ class RefundStatus(StrEnum):
 class RefundRequest:
     """Money to give back of one payment. `idempotency_key` is the same on every try; `reference` is unique to the refund.
 
-    `paid` is all that the payment received, `reason` a code: duplicate, overpaid, void, requested, fraud.
+    `paid` is all that the payment received, `reason` a code: duplicate, overpaid, void, requested, fraud. `refunded` is what was given
+    back of it before this refund, the same on every try: a vendor that takes no key tells by its own sum whether this one is among it.
     """
 
     idempotency_key: str
@@ -124,6 +125,7 @@ class RefundRequest:
     paid: Money
     reference: str
     reason: str
+    refunded: Money | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +196,12 @@ class Completes(Protocol):
         ...
 
 
+class Takes(Protocol):
+    def takes(self, currency: str) -> bool:
+        """Whether this account can be paid in the currency, where that hangs on its settings and not on the vendor alone."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """One of several ways through one method, as the payer knows it: their bank. `name` is a proper name, never translated."""
@@ -226,7 +234,8 @@ class ProviderPlugin(Generic[S]):
 
     `currencies` None means any. `idempotent` says that creating again with the same key gives the first payment. `silent`: nobody can
     be asked and nobody calls; a bank statement or the biller's word confirms. `hosted`: the vendor's page is a plain redirect
-    that works in any browser, in-app ones too; a wallet is not.
+    that works in any browser, in-app ones too; a wallet is not. `acknowledge` is the answer to a webhook that was taken; `refuse`, where
+    the vendor reads one, to a webhook that should come again and to one that should not, in the same media type.
     """
 
     name: str
@@ -241,7 +250,9 @@ class ProviderPlugin(Generic[S]):
     lists_payments: bool = False
     completes: bool = False
     chooses: bool = False
+    takes: bool = False
     silent: bool = False
     hosted: bool = True
     limits: Limits = field(default_factory=Limits)
     acknowledge: tuple[bytes, str] = (b"", "text/plain")
+    refuse: tuple[bytes, bytes] | None = None

@@ -28,6 +28,7 @@ from gateway.rendering.values import (
     PayPage,
     Reminder,
     Reply,
+    TransferPage,
     UnknownLink,
     Unsubscribe,
 )
@@ -200,6 +201,18 @@ def sample_page(name: str, state: IconState = IconState.OPEN) -> PageContext:
         ),
         "hand_over": HandOver(
             BRAND, "FF-2026-001234", amount, "https://processor.example/pay", path, {"amount": "1234.50", "curr": "RON"}
+        ),
+        "transfer": TransferPage(
+            BRAND,
+            "FF-2026-001234",
+            amount,
+            path,
+            "7.open",
+            name="Acme Energie SRL",
+            iban="RO49 AAAA 1B31 0075 9384 0000",
+            reference="RF18 5390 0754 7034",
+            bank="Banca Exemplu",
+            bic="AAAAROBU",
         ),
         "unknown": UnknownLink(path),
         "card": Card(BRAND, _HOST + path, None),

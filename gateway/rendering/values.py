@@ -194,10 +194,12 @@ class PayPage:
     """The pay page in any of its states. `path` is `/p/{token}`; forms, stream and language links hang on it.
 
     `revision` changes whenever the page would: the live stream sends it, and the page fetches itself when it differs.
-    `notice` is a code of the catalogue (`notice.<code>`: payment_failed, unavailable, cancelled, amount_changed,
-    duplicate, asking, own_browser), `reason` one of `reason.<code>`. `payer_name` is masked here and nowhere else.
-    `returned`: the payer has just come back. `troubled` are those of the methods that may not answer now. `chats` are
-    channels that the payer can bind from here, by a POST to `{path}/chats/{name}`.
+    `stage` is what is under way (`stage.<code>`, of `domain.standing`); `notice` a code of `notice.<code>`: what came of a
+    payment, also `unavailable`, `asking`, `amount_changed` and `own_browser`; `reason` one of `reason.<code>`. `troubled` are
+    those of the methods that may not answer now. `transfer`: the payer was told how to make one, by `{path}/transfer`;
+    `rests_until` is how long reminders rest when they say that they made it. `payer_name` is masked here and nowhere else.
+    `returned`: the payer has just come back. `chats` are channels that the payer can bind from here, by a POST to
+    `{path}/chats/{name}`.
     """
 
     brand: Brand
@@ -222,6 +224,9 @@ class PayPage:
     reason: str = ""
     returned: bool = False
     overdue: bool = False
+    stage: str = ""
+    transfer: bool = False
+    rests_until: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +241,27 @@ class HandOver:
     action: str
     path: str
     fields: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TransferPage:
+    """What the payer types into their own bank. `iban` and `reference` are in groups, which a copy leaves out; with `qr` the
+    picture is `{path}/transfer.svg`. `told`: they say that they made it, and reminders rest until that day.
+    """
+
+    brand: Brand
+    number: str
+    amount: Money
+    path: str
+    revision: str
+    name: str
+    iban: str
+    reference: str
+    bank: str = ""
+    bic: str = ""
+    qr: bool = False
+    told: bool = False
+    rests_until: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,11 +300,12 @@ class Unsubscribe:
     done: bool = False
 
 
-PageContext = PayPage | HandOver | UnknownLink | Card | Unsubscribe | EnterCode
+PageContext = PayPage | HandOver | TransferPage | UnknownLink | Card | Unsubscribe | EnterCode
 
 PAGES: Mapping[str, type[PageContext]] = {
     "invoice": PayPage,
     "hand_over": HandOver,
+    "transfer": TransferPage,
     "unknown": UnknownLink,
     "card": Card,
     "unsubscribe": Unsubscribe,

@@ -12,7 +12,7 @@ from gateway.domain import references
 from gateway.domain.events import EventType, NewEvent
 from gateway.domain.ids import ATTEMPT, show
 from gateway.domain.invoices import Invoice
-from gateway.domain.payments import Attempt, AttemptStatus
+from gateway.domain.payments import SILENT_FOR, Attempt, AttemptStatus
 from gateway.domain.routing import Browser, browser_of, decide
 from gateway.ports.errors import OutcomeUnknown, Rejected, RetryLater
 from gateway.ports.provider import PaymentRequest, PaymentSession
@@ -165,11 +165,16 @@ def _reserve(
     invoice = invoices.get(conn, invoice_id, lock=True)
     if invoice is None or not invoice.payable:
         raise Conflict("nothing is owed on this invoice")
-    seen = routing.situation(conn, ctx.directory, biller, invoice, asked.browser, now, tried=tried)
+    picked = asked.method, asked.choice
+    seen = routing.situation(conn, ctx.directory, biller, invoice, asked.browser, now, tried=tried, picked=picked)
     known = payments.of_invoice(conn, invoice_id)
     decision = decide(seen)
     route = decision.route(asked.method)
-    good = {option.account_id for option in route.options if option.fit or route.troubled} if route else set()
+    good = (
+        [option.account_id for option in route.options if option.fit or (route.troubled and option.usable)]
+        if route
+        else []
+    )
     for attempt in known:
         same = attempt.account_id in good and attempt.amount == invoice.outstanding
         same = same and (attempt.method, attempt.choice) == (asked.method, asked.choice)
@@ -178,8 +183,9 @@ def _reserve(
             return attempt, None
     if any(attempt.method == asked.method and attempt.unanswered(now) for attempt in known):
         raise StillAsked(f"a payment by {asked.method} may have been opened; the provider is being asked")
-    expires_at = now + timedelta(minutes=biller.settings.payments.attempt_minutes)
-    chosen = routing.choose(conn, ctx, seen, asked.method, expires_at, now)
+    minutes = timedelta(minutes=biller.settings.payments.attempt_minutes)
+    chosen = routing.choose(conn, ctx, seen, decision, asked.method, now + minutes, now)
+    expires_at = now + (SILENT_FOR if chosen.account.plugin.silent else minutes)
     row = new_row(invoice, chosen.account.id, expires_at, now)
     row |= {"method": asked.method, "locale": asked.locale, "choice": asked.choice}
     attempt_id = payments.reserve(conn, row)

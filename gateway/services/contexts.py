@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
+from gateway.domain import standing
 from gateway.domain.deliveries import Delivery, MessageKind
 from gateway.domain.invoices import IconState, Invoice, InvoiceStatus, icon_state
-from gateway.domain.payments import Attempt, AttemptStatus
+from gateway.domain.payments import Attempt, AttemptStatus, transfer_open
 from gateway.domain.references import reference, spaced
 from gateway.domain.reminders import LATER_BUTTON, when_of
+from gateway.domain.standing import reason_of
 from gateway.ports.channel import OpensChats
 from gateway.ports.values import Money
 from gateway.rendering import (
@@ -100,7 +102,7 @@ def message(ctx: Context, biller: Biller, views: Sequence[View], delivery: Deliv
             **who,
             amount=invoice.outstanding,
             due_on=invoice.due_on,
-            reason=(failed.reason if failed else None) or "",
+            reason=reason_of(failed.reason) if failed and failed.reason else "",
             method=failed.method if failed else "",
         )
     received = [line for line in view.lines if line.delta_minor > 0]
@@ -223,13 +225,11 @@ def pay_page(
     """The pay page as things stand now. `notice` is what the payer's last step met; `troubled` of the methods may not answer."""
     invoice = view.invoice
     details = invoice.details
-    last = view.attempts[-1] if view.attempts else None
-    reason = ""
-    if not notice and invoice.payable and last is not None and last.status is AttemptStatus.FAILED:
-        notice, reason = "payment_failed", last.reason or ""
-    elif not notice and any(refund.reason == "duplicate" for refund in view.refunds):
-        notice = "duplicate"
-    today = biller.today(ctx.clock.now())
+    now = ctx.clock.now()
+    due_back = {refund.reason for refund in view.refunds}
+    said, reason = standing.notice(invoice, view.attempts, due_back, now) if not notice else (notice, "")
+    word = standing.told(view.claims)
+    today = biller.today(now)
     return PayPage(
         brand=brand(ctx, biller),
         state=icon(ctx, biller, view),
@@ -248,10 +248,13 @@ def pay_page(
         lines=lines(invoice),
         document_url=details.get("document_url"),
         settled_on=invoice.settled_at.astimezone(biller.zone).date() if invoice.settled_at else None,
-        notice=notice,
+        notice=said,
         reason=reason,
         returned=returned,
         overdue=invoice.payable and invoice.due_on < today,
+        stage=standing.stage(invoice, view.attempts, view.claims, now, returned=returned),
+        transfer=invoice.payable and transfer_open(view.attempts) is not None,
+        rests_until=word.until_on if word else None,
         chats=chats(ctx, view) if invoice.payable else [],
     )
 
@@ -268,5 +271,6 @@ def chats(ctx: Context, view: View) -> list[str]:
 
 
 def revision(ctx: Context, biller: Biller, view: View) -> str:
-    """Changes whenever the pay page would: the events so far, and the icon, which also turns with the date."""
-    return f"{view.sequence}.{icon(ctx, biller, view).value}"
+    """Changes whenever the pay page would: the events so far, and the icon and the stage, which also turn with time."""
+    stage = standing.stage(view.invoice, view.attempts, view.claims, ctx.clock.now())
+    return ".".join(part for part in (str(view.sequence), icon(ctx, biller, view).value, stage.value) if part)

@@ -23,7 +23,7 @@ from gateway.domain import routing
 from gateway.domain.reminders import Policy
 from gateway.ports.channel import Channel, ChannelPlugin, MayBeOneWay
 from gateway.ports.http import HttpClient
-from gateway.ports.provider import Provider, ProviderPlugin
+from gateway.ports.provider import Provider, ProviderPlugin, Takes
 from gateway.ports.values import Secret
 from gateway.registry import Registry
 from gateway.settings import settings_from, settings_to_json
@@ -116,6 +116,13 @@ class ProviderAccount:
     @property
     def destination(self) -> str:
         return f"provider:{self.row.id}"
+
+    def takes(self, currency: str) -> bool:
+        """Whether an invoice in this currency can be paid through it: as the vendor does, and as its settings allow."""
+        vendor = self.plugin.currencies
+        if vendor is not None and currency not in vendor:
+            return False
+        return not self.plugin.takes or cast(Takes, self.make()).takes(currency)
 
 
 Account = ChannelAccount | ProviderAccount

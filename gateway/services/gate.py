@@ -32,7 +32,7 @@ class Wait:
 
 def may_be_paid(tried: Iterable[Attempt], now: datetime) -> bool:
     """Whether money may be there that nobody has told us of."""
-    return any(attempt.external_id and attempt.polled_at(now) for attempt in tried)
+    return any(attempt.external_id and attempt.polled_at(now) and not attempt.silent for attempt in tried)
 
 
 async def ask(ctx: Context, invoice_ids: Collection[int]) -> frozenset[int]:
@@ -63,6 +63,6 @@ def money_wait(tried: Iterable[Attempt], now: datetime, *, silent: bool = False)
     waits += [
         Wait(one.expires_at, Reason.PAYING)
         for one in tried
-        if one.status is AttemptStatus.PENDING and one.closing_at is None and one.expires_at > now
+        if one.status is AttemptStatus.PENDING and not one.silent and one.closing_at is None and one.expires_at > now
     ]
     return max(waits, key=lambda wait: wait.until, default=None)

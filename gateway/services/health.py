@@ -14,9 +14,10 @@ import sqlalchemy as sa
 from gateway.domain.payments import UNANSWERED, Applied, Attempt, AttemptStatus, Verdict
 from gateway.domain.routing import Health, Standing, Trouble, pause_s, trouble_of
 from gateway.services.directory import Biller, Directory
-from gateway.store import routes
+from gateway.store import payments, routes
 
 _CONFIRMED = (AttemptStatus.ACCEPTED, AttemptStatus.PAID)
+_WRONG = (AttemptStatus.FAILED, AttemptStatus.UNKNOWN)
 
 
 def standings(conn: sa.Connection, account_ids: Iterable[int], now: datetime) -> Mapping[int, Standing]:
@@ -55,8 +56,7 @@ def opened(
 
 def failed(conn: sa.Connection, biller: Biller, attempt: Attempt, now: datetime) -> None:
     """The account did not open a payment: it refused, was not there, or did not answer."""
-    routes.count(conn, attempt.account_id, now, of="failed")
-    _judge(conn, biller, attempt, now)
+    _went_wrong(conn, biller, attempt, now, of="failed")
 
 
 def moved(conn: sa.Connection, directory: Directory, attempt: Attempt, change: Applied, now: datetime) -> None:
@@ -70,8 +70,22 @@ def moved(conn: sa.Connection, directory: Directory, attempt: Attempt, change: A
         routes.count(conn, attempt.account_id, now, of="confirmed")
         routes.end_rest(conn, attempt.account_id, of=Trouble.DECLINES)
     elif change.status is AttemptStatus.FAILED and attempt.status is not AttemptStatus.FAILED:
-        routes.count(conn, attempt.account_id, now, of="declined")
-        _judge(conn, biller, attempt, now)
+        _went_wrong(conn, biller, attempt, now, of="declined")
+
+
+def _went_wrong(conn: sa.Connection, biller: Biller, attempt: Attempt, now: datetime, *, of: str) -> None:
+    """Counts what went wrong, once an invoice and window: what one payer meets again and again says nothing of others."""
+    since = now - timedelta(seconds=biller.routing.health.window_s)
+    before = (
+        one.id != attempt.id
+        and one.account_id == attempt.account_id
+        and one.status in _WRONG
+        and one.updated_at > since
+        for one in payments.of_invoice(conn, attempt.invoice_id)
+    )
+    if not any(before):
+        routes.count(conn, attempt.account_id, now, of=of)
+    _judge(conn, biller, attempt, now)
 
 
 def _judge(conn: sa.Connection, biller: Biller, attempt: Attempt, now: datetime) -> None:

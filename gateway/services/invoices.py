@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
 import orjson
 import sqlalchemy as sa
 
+from gateway.domain.claims import Claim
 from gateway.domain.deliveries import Delivery, MessageKind, Step
 from gateway.domain.events import EventType, NewEvent
 from gateway.domain.invoices import Invoice, InvoiceStatus, differences, status_after
@@ -22,7 +23,7 @@ from gateway.services import bindings, closing, ladder, plans
 from gateway.services.context import Context
 from gateway.services.directory import Biller
 from gateway.services.errors import Conflict, Invalid, NotFound
-from gateway.store import deliveries, events, invoices, payments, refunds
+from gateway.store import claims, deliveries, events, invoices, payments, refunds
 from gateway.store.invoices import Filter, Payer, Remembered
 
 
@@ -55,11 +56,12 @@ class View:
     lines: Sequence[payments.Line] = ()
     refunds: Sequence[Refund] = ()
     sequence: int = 0
+    claims: Sequence[Claim] = ()  # the open ones, where the payer looks
 
     @property
     def processing(self) -> bool:
         """A payer was sent to a provider and its outcome is not known yet."""
-        return any(attempt.open and attempt.external_id and not attempt.closing_at for attempt in self.attempts)
+        return any(attempt.awaited for attempt in self.attempts)
 
 
 def view(conn: sa.Connection, invoice: Invoice) -> View:
@@ -294,7 +296,7 @@ async def by_token(ctx: Context, token: str) -> View:
         invoice = invoices.get(conn, link_id)
         if invoice is None or not ctx.links.proves(token, link_id, invoice.link_version):
             return None
-        return view(conn, invoice)
+        return replace(view(conn, invoice), claims=claims.open_of(conn, link_id))
 
     found = await ctx.db.read(body)
     if found is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -31,12 +32,19 @@ WEBHOOK, POLL, RECONCILE = "webhook", "poll", "reconcile"
 
 
 def apply_update(
-    conn: sa.Connection, directory: Directory, attempt_id: int, update: PaymentUpdate, source: str, now: datetime
+    conn: sa.Connection,
+    directory: Directory,
+    attempt_id: int,
+    update: PaymentUpdate,
+    source: str,
+    now: datetime,
+    *,
+    line: Mapping[str, Any] | None = None,
 ) -> rules.Applied:
     """The one door: books an observation about an attempt's money, with all that follows from it.
 
-    The rows are locked, the domain decides, compare-and-set writes. The same observation again changes nothing. Runs inside the
-    caller's transaction.
+    The rows are locked, the domain decides, compare-and-set writes. The same observation again changes nothing. `line` is what
+    else the ledger keeps of it. Runs inside the caller's transaction.
     """
     known = payments.get(conn, attempt_id)
     if known is None:
@@ -69,10 +77,12 @@ def apply_update(
             "note": change.reason,
             "occurred_at": update.occurred_at,
             "recorded_at": now,
+            **(line or {}),
         },
     )
     due = dues.owe(conn, invoice, attempt.id, None, change.refund, now) if change.refund else None
-    of_attempt = {"payment": show(ATTEMPT, attempt.id), "source": source}
+    named = {"reference": line["reference"]} if line else {}
+    of_attempt = {"payment": show(ATTEMPT, attempt.id), "source": source} | named
     events.append(conn, attempt.biller_id, invoice.id, _with(of_attempt, change.events, due), now)
     _follow_up(conn, directory, invoice, attempt, change, due, now)
     health.moved(conn, directory, attempt, change, now)
@@ -139,13 +149,21 @@ def _follow_up(
 
 @dataclass(frozen=True, slots=True)
 class OffPlatform:
-    """Money received elsewhere, as the biller says it: where (`source`), and its reference there."""
+    """Money received elsewhere, as the biller or a statement says it: where (`source`), and its reference there."""
 
     amount: Money
     received_on: date
     source: str
     reference: str
     note: str = ""
+
+    def line(self) -> dict[str, Any]:
+        """What the ledger keeps of it."""
+        return {"reference": self.reference, "received_on": self.received_on, "note": self.note or None}
+
+
+# What of it a payer typed into their own bank, so that it belongs to the transfer that the page told them of.
+TRANSFERRED = frozenset({"bank", "bank_transfer", "transfer", "statement", "bank_statement"})
 
 
 async def record_off_platform(
@@ -156,18 +174,23 @@ async def record_off_platform(
     Idempotent by (source, reference). Raises NotFound, Invalid on another currency, Conflict when the reference has another amount or day.
     """
     now = ctx.clock.now()
-    return await ctx.db.write(lambda conn: _off_platform(conn, ctx.directory, biller, invoice_id, money, key, now))
+    return await ctx.db.write(lambda conn: book(conn, ctx.directory, biller, invoice_id, money, now, key=key))
 
 
-def _off_platform(
+def book(
     conn: sa.Connection,
     directory: Directory,
     biller: Biller,
     invoice_id: int,
     money: OffPlatform,
-    key: str | None,
     now: datetime,
+    *,
+    key: str | None = None,
 ) -> tuple[payments.Line, bool]:
+    """`record_off_platform` inside the caller's transaction: also the door for a bank line that was matched to an invoice.
+
+    Money from one of TRANSFERRED is booked on the transfer that the payer was told how to make, which it ends when it is enough.
+    """
     invoice = invoices.get(conn, invoice_id, biller_id=biller.id, lock=True)
     if invoice is None:
         raise NotFound("there is no such invoice")
@@ -190,6 +213,34 @@ def _off_platform(
         if differs:
             raise Conflict("this reference is booked with another content", differs=differs)
         return known, False
+    transfer = rules.transfer_for(payments.of_invoice(conn, invoice.id)) if money.source in TRANSFERRED else None
+    line_id = (
+        _credit(conn, directory, biller, invoice, money, now)
+        if transfer is None
+        else _on_transfer(conn, directory, transfer, money, now)
+    )
+    if key is not None:
+        invoices.remember(conn, biller.id, key, Remembered("payment", b"", line_id), now)
+    return payments.line(conn, line_id), True
+
+
+def _on_transfer(conn: sa.Connection, directory: Directory, attempt: Attempt, money: OffPlatform, now: datetime) -> int:
+    """Through the one door, as what its provider would say if it could: all that came so far, and paid once it is enough."""
+    received = Money(attempt.received_minor, attempt.currency) + money.amount
+    status = PaymentStatus.PAID if received.minor >= attempt.amount_minor else PaymentStatus.PENDING
+    event_id = f"{money.source}:{money.reference}"
+    update = PaymentUpdate(event_id, attempt.external_id or "", status, now, received=received)
+    apply_update(conn, directory, attempt.id, update, money.source, now, line=money.line())
+    booked = payments.line_by_reference(conn, attempt.invoice_id, money.source, money.reference)
+    if booked is None:
+        raise RuntimeError("money that came is always a line")
+    return booked.id
+
+
+def _credit(
+    conn: sa.Connection, directory: Directory, biller: Biller, invoice: Invoice, money: OffPlatform, now: datetime
+) -> int:
+    """Money that belongs to no attempt; gives its line."""
     change = rules.credit(invoice, money.amount)
     if not payments.write_credit(conn, invoice, change, now):
         raise RuntimeError("a locked row changed under its lock")
@@ -198,19 +249,15 @@ def _off_platform(
         {
             "invoice_id": invoice.id,
             "source": money.source,
-            "reference": money.reference,
             "status": PaymentStatus.PAID,
             "verdict": Verdict.APPLIED,
             "currency": money.amount.currency,
             "delta_minor": money.amount.minor,
-            "received_on": money.received_on,
-            "note": money.note or None,
             "occurred_at": now,
             "recorded_at": now,
+            **money.line(),
         },
     )
-    if key is not None:
-        invoices.remember(conn, biller.id, key, Remembered("payment", b"", line_id), now)
     due = dues.owe(conn, invoice, None, line_id, change.refund, now) if change.refund else None
     said = {"source": money.source, "reference": money.reference}
     events.append(conn, biller.id, invoice.id, _with(said, change.events, due), now)
@@ -218,4 +265,4 @@ def _off_platform(
         closing.settled(conn, directory, biller, invoice.id, None, now)
     elif invoice.payable:
         closing.close_attempts(conn, directory, invoice.id, now)
-    return payments.line(conn, line_id), True
+    return line_id

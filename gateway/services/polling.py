@@ -35,7 +35,7 @@ async def poll(ctx: Context, attempt_id: int) -> timedelta | None:
     attempt = await ctx.db.read(lambda conn: payments.get(conn, attempt_id))
     if attempt is None or not attempt.polled_at(now):
         return None
-    if ctx.directory.channel(attempt.account_id) is not None:
+    if attempt.silent or ctx.directory.channel(attempt.account_id) is not None:
         return await _run_out(ctx, attempt, now)
     account = ctx.directory.provider(attempt.account_id)
     if account is None:
@@ -66,7 +66,7 @@ def _expired(update: PaymentUpdate, now: datetime) -> PaymentUpdate:
 
 
 async def _run_out(ctx: Context, attempt: Attempt, now: datetime) -> timedelta | None:
-    """One inside a chat, of which nobody can be asked: it ends by its own clock, and money that comes later still counts."""
+    """One inside a chat or a transfer, of which nobody can be asked: it ends by its own clock, and money that comes later still counts."""
     if attempt.expires_at > now:
         return attempt.expires_at - now
     over = PaymentUpdate(f"clock_{attempt.id}", attempt.external_id or "", PaymentStatus.EXPIRED, now)
@@ -135,7 +135,8 @@ async def watched(ctx: Context, invoice_id: int) -> None:
     def body(conn: sa.Connection) -> None:
         for attempt in payments.of_invoice(conn, invoice_id):
             account = ctx.directory.provider(attempt.account_id)
-            if attempt.polled_at(now) and account is not None and (now - attempt.created_at) < _WATCHED_FOR:
+            asked = attempt.polled_at(now) and not attempt.silent
+            if asked and account is not None and (now - attempt.created_at) < _WATCHED_FOR:
                 due_at = now + timedelta(seconds=WATCHED_POLL_S)
                 outbox.poke(conn, POLL, attempt.id, account.destination, due_at, now)
 
@@ -154,7 +155,8 @@ async def close(ctx: Context, attempt_id: int) -> None:
     attempt = await ctx.db.read(lambda conn: payments.get(conn, attempt_id))
     if attempt is None or attempt.status not in CLOSABLE:
         return
-    if ctx.directory.channel(attempt.account_id) is not None:  # inside a chat: whoever presses Pay now is refused
+    # Inside a chat whoever presses Pay now is refused; a transfer cannot be stopped, and its money counts when it comes.
+    if attempt.silent or ctx.directory.channel(attempt.account_id) is not None:
         await ctx.db.write(lambda conn: _closed(conn, ctx, attempt, None, ctx.clock.now()))
         return
     if attempt.external_id is None:

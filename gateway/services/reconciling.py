@@ -33,7 +33,7 @@ MOP_UP = "mop-up"
 EVERY = timedelta(hours=6)
 SETTLED_AFTER = timedelta(hours=3)  # into the new day: by then a provider lists all of the old one
 LOOKED_BACK = 7  # days that are caught up with after an outage
-_WINDOW = timedelta(hours=1)
+_WINDOW = timedelta(hours=3)
 _AT_ONCE = 100
 _AT_MOST = timedelta(seconds=20)  # of a task's time
 _SHOWN = 200

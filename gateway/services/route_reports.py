@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from fractions import Fraction
 from typing import Any
@@ -14,6 +14,7 @@ from gateway.config.routing import RoutingPolicy, Terms
 from gateway.domain.routing import Candidate
 from gateway.domain.routing.replaying import Compared, Replayed, Side, Tried, replay
 from gateway.ports.values import Money
+from gateway.services import routing
 from gateway.services.context import Context
 from gateway.services.directory import Biller, candidate_of
 from gateway.services.errors import Invalid
@@ -94,8 +95,8 @@ async def report(ctx: Context, biller: Biller, first: date, last: date) -> Json:
             _save(saved[one.currency], one.fee_minor, Money(one.received_minor, one.currency), candidates)
     return {
         "biller": biller.slug,
-        "from": first.isoformat(),
-        "to": last.isoformat(),
+        "first_on": first.isoformat(),
+        "last_on": last.isoformat(),
         "accounts": [
             {"account": account, "method": method} | fees.json(currency)
             for (account, method, currency), fees in sorted(groups.items())
@@ -133,7 +134,6 @@ async def simulate(
     """
     since, until = _span(biller, first, last)
     accounts = ctx.directory.providers_of(biller.id)
-    candidates = [candidate_of(one.row, one.plugin, terms.get(one.candidate.name)) for one in accounts]
     names = _Names(ctx)
 
     def tried(one: Past) -> Tried:
@@ -149,9 +149,17 @@ async def simulate(
             if ctx.directory.provider(one.account_id) is not None  # what is paid inside a chat is not routed
         ]
     )
+    currencies = {one.amount.currency for one in tries}
+    candidates = [
+        replace(
+            candidate_of(one.row, one.plugin, terms.get(one.candidate.name)),
+            currencies=routing.candidate(one, *currencies).currencies,
+        )
+        for one in accounts
+    ]
     country = biller.settings.biller.country
     result = await asyncio.to_thread(replay, tries, candidates, policy.rules(), country)
-    return _replayed_json(biller, result) | {"from": first.isoformat(), "to": last.isoformat()}
+    return _replayed_json(biller, result) | {"first_on": first.isoformat(), "last_on": last.isoformat()}
 
 
 def _replayed_json(biller: Biller, result: Replayed) -> Json:

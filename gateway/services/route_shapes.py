@@ -20,6 +20,7 @@ SENTENCES: dict[Why, str] = {
     Why.BELOW_MINIMUM: "the amount is below its minimum",
     Why.ABOVE_MAXIMUM: "the amount is above its maximum",
     Why.CAPPED: "your cap for it is reached",
+    Why.CHOICE: "it has nothing to pick, or not what was picked",
     Why.IN_APP: "a wallet does not work in this app's browser",
     Why.TRIED: "it has just failed",
     Why.UNHEALTHY: "nothing that serves it is well, and another method is",

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import cast
 
 import sqlalchemy as sa
 
 from gateway.domain.invoices import Invoice
 from gateway.domain.routing import (
     Browser,
+    Candidate,
     Decision,
     Health,
     Option,
@@ -22,6 +24,7 @@ from gateway.domain.routing import (
     browser_of,
     decide,
 )
+from gateway.ports.provider import Chooses
 from gateway.ports.values import Money
 from gateway.services import health
 from gateway.services.context import Context
@@ -41,21 +44,44 @@ def situation(
     now: datetime,
     *,
     tried: frozenset[int] = frozenset(),
+    picked: tuple[str, str | None] = ("", None),
 ) -> Situation:
-    """All that a decision about this invoice is made of, as it is now."""
+    """All that a decision about this invoice is made of, as it is now; `picked` are the payer's method and choice."""
     accounts = directory.providers_of(biller.id)
     asked = invoice.outstanding if invoice.payable else invoice.amount
     return Situation(
         amount=asked,
         country=biller.settings.biller.country,
         key=str(invoice.id),
-        candidates=[account.candidate for account in accounts],
+        candidates=[candidate(account, asked.currency) for account in accounts],
         policy=biller.routing,
         browser=browser,
         standings=health.standings(conn, [account.id for account in accounts], now),
         used=_used(conn, biller, accounts, asked, now),
         tried=tried,
+        unable=frozenset(_unable(accounts, asked.currency, *picked)),
     )
+
+
+def candidate(account: ProviderAccount, *currencies: str) -> Candidate:
+    """An account as it is for payments in these currencies: some take only those that their settings allow."""
+    if not account.plugin.takes:
+        return account.candidate
+    return replace(account.candidate, currencies=frozenset(filter(account.takes, currencies)))
+
+
+def _unable(
+    accounts: list[ProviderAccount], currency: str, picked: str, choice: str | None
+) -> Iterator[tuple[int, str]]:
+    """Accounts and methods of which nothing can be picked in this currency, or not what was."""
+    for account in accounts:
+        for method in account.methods if account.plugin.chooses else ():
+            choices = cast(Chooses, account.make()).choices(method)
+            wanted = choice if method == picked else None
+            if not any(
+                wanted in (None, one.code) for one in choices if one.currencies is None or currency in one.currencies
+            ):
+                yield account.id, method
 
 
 def _used(conn: sa.Connection, biller: Biller, accounts: list[ProviderAccount], asked: Money, now: datetime) -> Used:
@@ -93,16 +119,17 @@ def choose(
     conn: sa.Connection,
     ctx: Context,
     seen: Situation,
+    decision: Decision,
     method: str,
     expires_at: datetime,
     now: datetime,
 ) -> Chosen:
-    """The account that serves a payer who picked `method`; of one that has rested, the probe is taken.
+    """The account that serves a payer who picked `method`, as it was decided; of one that has rested, the probe is taken.
 
+    Where somebody else was faster with the probe, it is decided anew, and that account is down.
     Raises NotFound when the method is not offered for this invoice, Unavailable when it is, and nothing that serves it is well.
     """
     while True:
-        decision = decide(seen)
         option = decision.choose(method)
         if option is None:
             raise not_shown(decision, method)
@@ -116,6 +143,7 @@ def choose(
             return Chosen(account, option, decision)
         others = {**seen.standings, option.account_id: replace(option.standing, health=Health.DOWN)}
         seen = replace(seen, standings=others)
+        decision = decide(seen)
 
 
 def not_shown(decision: Decision, method: str) -> NotFound | Unavailable:

@@ -128,7 +128,7 @@ def debt(conn: sa.Connection, ctx: Context, invoice: Invoice, zone: ZoneInfo) ->
         description=invoice.details.get("description") or "",
         paid=invoice.settled_at is not None,
         paid_on=invoice.settled_at.astimezone(zone).date() if invoice.settled_at else None,
-        processing=any(one.open and one.external_id and not one.closing_at for one in tried),
+        processing=any(one.awaited for one in tried),
         disputed=ClaimKind.DISPUTE in said,
         reminder_at=waiting[0].due_at if waiting else None,
         promised_on=promise.until_on if promise else None,

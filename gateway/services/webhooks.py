@@ -18,7 +18,7 @@ from gateway.store.billers import CHANNEL
 from gateway.store.inbox import Raw
 
 _KEPT_HEADERS = ("content-type", "user-agent")
-_KEPT_MARKS = ("signature", "webhook-", "event", "request-id", "idempotency", "timestamp")
+_KEPT_MARKS = ("signature", "verification", "webhook-", "event", "request-id", "idempotency", "timestamp")
 
 
 def raw_of(request: WebhookRequest) -> Raw:

@@ -40,6 +40,7 @@ def a_request(bench: ProviderBench, **changes: object) -> PaymentRequest:
         "locale": "ro",
         "method": bench.plugin.methods[0].name,
         "payer_email": PERSONAL[0],
+        "asked_at": bench.clock.now(),
         "creditor_reference": "RF18539007547034",
         "payer_address": PERSONAL[2],
         "payer_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
@@ -66,6 +67,7 @@ def a_refund(bench: ProviderBench, external_id: str, **changes: object) -> Refun
         "paid": amount,
         "reference": "RFD1K7",
         "reason": "requested",
+        "refunded": Money(0, amount.currency),
     }
     return RefundRequest(**{**usual, **changes})
 

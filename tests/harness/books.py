@@ -33,7 +33,8 @@ from tests.harness.journeys import Load
 from tests.harness.vendors_seen import Vendors
 
 T = TypeVar("T")
-_RESTING = ("poll", "forget")  # a payment that is open is asked about on and on, old words are looked for each day
+# A payment that is open is asked about on and on; old words, and days that a provider lists, are looked for each day.
+_RESTING = ("poll", "forget", "mop-up")
 _POLL_S = 0.1
 
 

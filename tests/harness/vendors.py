@@ -23,6 +23,7 @@ from gateway.ports.channel import (
 from gateway.ports.errors import AdapterError, InvalidSignature
 from gateway.ports.provider import ProviderPlugin
 from gateway.ports.values import WebhookRequest
+from gateway.registry import Registry
 from tests.harness.vendors_bank import FAST as FAST
 from tests.harness.vendors_bank import PROOF as PROOF
 from tests.harness.vendors_bank import Payment as Payment
@@ -158,9 +159,7 @@ class Vendors:
         return self._plugins[name]
 
     def provider(self, name: str) -> ProviderPlugin[Any]:
-        if name not in self._providers:
-            raise LookupError(f"no provider adapter {name!r}")
-        return self._providers[name]
+        return self._providers.get(name) or Registry().provider(name)
 
     @property
     def tables(self) -> dict[str, Any]:

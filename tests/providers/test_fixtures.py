@@ -1,7 +1,8 @@
 """Exchanges and webhooks as the vendors write them, one to a file; each says where it comes from.
 
 A file names the `call` (`parse_webhook` with the body to sign, or a method with its arguments), the `exchange` of requests that the
-adapter makes and answers that it gets, and what it makes of them. A folder `fixtures/<name>` is played on `<name>_bench`.
+adapter makes and answers that it gets, and what it makes of them. A field `*` of a form is there, and new each time (a nonce).
+A folder `fixtures/<name>` is played on `<name>_bench`.
 """
 
 from __future__ import annotations
@@ -51,11 +52,10 @@ class Replay:
         if parts.query:
             asked["query"] = dict(parse_qsl(parts.query, keep_blank_values=True))
         if body is not None:
-            asked |= (
-                {"form": dict(parse_qsl(body.decode(), keep_blank_values=True))}
-                if "form" in step["request"]
-                else {"json": json.loads(body)}
-            )
+            wanted = step["request"].get("form")
+            form = dict(parse_qsl(body.decode(), keep_blank_values=True)) if wanted is not None else {}
+            fresh = {name: "*" for name in form if (wanted or {}).get(name) == "*"}
+            asked |= {"json": json.loads(body)} if wanted is None else {"form": form | fresh}
         if "headers" in step["request"]:
             asked["headers"] = {name: (headers or {}).get(name) for name in step["request"]["headers"]}
         assert asked == step["request"]
@@ -89,7 +89,7 @@ async def test_fixture(name: str) -> None:
 def arguments(bench: ProviderBench, fixture: dict[str, Any]) -> list[Any]:
     """Those of the call; money is written `["123.45", "RON"]`."""
     given = {
-        name: Money.parse(*value) if name in ("amount", "paid") else value
+        name: Money.parse(*value) if name in ("amount", "paid", "refunded") else value
         for name, value in fixture.get("with", {}).items()
     }
     match fixture["call"]:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import random
 import shutil
@@ -22,6 +21,7 @@ from gateway.ports.errors import Rejected
 from gateway.ports.gsm7 import segments
 from gateway.ports.values import Secret
 from gateway.testing.clock import START, FakeClock
+from tests.harness.prism import mocked
 from tests.harness.vectors import ROOT
 
 pytestmark = pytest.mark.interop
@@ -35,24 +35,9 @@ console.log(JSON.stringify(texts.map(text => new SegmentedMessage(text).segments
 
 @pytest.fixture
 async def prism(vectors: Path, free_port: Callable[[], int]) -> AsyncIterator[str]:
-    command = shutil.which("prism") or shutil.which("prism", path=str(ROOT / "node_modules" / ".bin"))
-    if command is None:
-        pytest.skip("prism is not installed")
-    port = free_port()
     description = vectors / "twilio" / "twilio_api_v2010.messages.subset.json"
-    process = await asyncio.create_subprocess_exec(
-        *(command, "mock", "-h", "127.0.0.1", "-p", str(port), str(description)),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    try:
-        assert process.stdout is not None
-        while b"is listening" not in await process.stdout.readline():
-            assert process.returncode is None
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        await process.communicate()
+    async with mocked(description, free_port()) as url:
+        yield url
 
 
 def settings(url: str, **changes: str) -> Settings:

@@ -123,6 +123,7 @@ _OUT: Sequence[tuple[Why, Out]] = (
         lambda situation, one, method: situation.amount.minor > one.max_amount.get(situation.amount.currency, _LAST),
     ),
     (Why.CAPPED, _capped),
+    (Why.CHOICE, lambda situation, one, method: (one.id, method) in situation.unable),
     (Why.IN_APP, lambda situation, one, method: situation.browser.in_app and method in one.wallets),
     (Why.TRIED, lambda situation, one, method: one.id in situation.tried),
 )

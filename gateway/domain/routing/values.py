@@ -25,6 +25,7 @@ class Why(StrEnum):
     BELOW_MINIMUM = "below_minimum"
     ABOVE_MAXIMUM = "above_maximum"
     CAPPED = "capped"
+    CHOICE = "choice"  # it does not have the bank that the payer picked, or none at all
     IN_APP = "in_app"  # a wallet, which does not work in this browser
     TRIED = "tried"  # it has just failed, within this click
     UNHEALTHY = "unhealthy"  # and another one is well
@@ -128,7 +129,8 @@ class Used:
 class Situation:
     """All that a decision is made of. `candidates` stand as in the biller's file; `key` is what draws are made by (the invoice).
 
-    `standings` are by account id, of those that are not well; `tried` are accounts that failed within this click.
+    `standings` are by account id, of those that are not well; `tried` are accounts that failed within this click; `unable` are accounts
+    and methods that have nothing to pick, or not what was picked.
     """
 
     amount: Money
@@ -140,6 +142,7 @@ class Situation:
     standings: Mapping[int, Standing] = field(default_factory=dict)
     used: Used = Used()
     tried: frozenset[int] = frozenset()
+    unable: frozenset[tuple[int, str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ _FIRST_PAID = (Happening.REVERSED, Happening.REFUNDED)
 
 class PollCases:
     async def test_poll_agrees_with_push(self, bench: ProviderBench) -> None:
+        compared = 0
         for happening in (Happening.PAID, Happening.DECLINED, Happening.EXPIRED, *_FIRST_PAID):
             session = await opened(bench, idempotency_key=happening, reference=f"REF{happening.upper()}")
             with where_supported():
@@ -36,6 +37,8 @@ class PollCases:
                 poll = await bench.provider().fetch_payment(session.external_id)
 
                 assert agree(poll, push), happening
+                compared += 1
+        only_if(compared > 0, "the vendor posts nothing that a poll could agree with")
 
     async def test_poll_alone_finds_what_was_paid(self, bench: ProviderBench) -> None:
         """The webhook is lost: nobody parses one, and the process that created the payment is gone."""

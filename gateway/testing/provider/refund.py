@@ -28,7 +28,8 @@ class RefundCases:
         """In every kind of currency. A refund does not reopen a debt, so it must never look like money that was taken back."""
         for number, amount in enumerate(amounts(bench)):
             session = await _refundable(bench, number, amount)
-            request = a_refund(bench, session.external_id, idempotency_key=f"r{number}", amount=amount, paid=amount)
+            sums = {"amount": amount, "paid": amount, "refunded": Money(0, amount.currency)}
+            request = a_refund(bench, session.external_id, idempotency_key=f"r{number}", **sums)
             refund = await bench.provider().refund_payment(request)
             again = await bench.provider().fetch_refund(request, refund.external_id)
 
@@ -53,9 +54,9 @@ class RefundCases:
         paid = a_request(bench).amount
         part = Money(paid.minor // 4, paid.currency)
         for number in (1, 2):
-            request = a_refund(
-                bench, session.external_id, amount=part, idempotency_key=f"r{number}", reference=f"RFD{number}"
-            )
+            before = Money(part.minor * (number - 1), part.currency)
+            keys = {"idempotency_key": f"r{number}", "reference": f"RFD{number}", "refunded": before}
+            request = a_refund(bench, session.external_id, amount=part, **keys)
             with or_skip():
                 refund = await bench.provider().refund_payment(request)
 
@@ -75,7 +76,7 @@ class RefundCases:
         await bench.provider().refund_payment(a_refund(bench, session.external_id, idempotency_key="all"))
         with pytest.raises(Rejected):
             await bench.provider().refund_payment(
-                a_refund(bench, session.external_id, idempotency_key="more", reference="MORE")
+                a_refund(bench, session.external_id, idempotency_key="more", reference="MORE", refunded=paid)
             )
         assert bench.refunded(session.external_id) == paid.minor
 

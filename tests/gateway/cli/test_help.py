@@ -20,7 +20,7 @@ COMMANDS = {
     "demo", "serve", "worker", "bench", "check", "migrate", "apply", "webhooks", "backup", "restore", "tasks", "tasks replay",
     "key create", "key list", "key revoke", "template preview", "dates", "chat", "email receive", "invoice send", "invoice show",
     "push endpoints", "push log", "push replay", "whatsapp templates sync", "reminders plan",
-    "reconcile provider", "reconcile list", "provider new",
+    "reconcile provider", "reconcile list", "provider new", "route explain", "route simulate", "route report",
 }  # fmt: skip
 
 

@@ -12,7 +12,18 @@ import pytest
 
 from gateway.domain.invoices import IconState
 from gateway.ports.values import Money
-from gateway.rendering import Brand, Card, EnterCode, HandOver, PayPage, Renderer, UnknownLink, Unsubscribe, masked
+from gateway.rendering import (
+    Brand,
+    Card,
+    EnterCode,
+    HandOver,
+    PayPage,
+    Renderer,
+    TransferPage,
+    UnknownLink,
+    Unsubscribe,
+    masked,
+)
 from gateway.rendering.samples import BRAND, sample_page
 from gateway.rendering.values import PAGES
 from tests.gateway.rendering.test_messages import NASTY, Page
@@ -175,6 +186,7 @@ def test_nothing_in_a_value_becomes_markup(renderer: Renderer) -> None:
             document_url=NASTY, notice=NASTY, reason=NASTY,
         ),
         "hand_over": HandOver(brand, NASTY, Money(1, "RON"), NASTY, NASTY, {NASTY: NASTY}),
+        "transfer": TransferPage(brand, NASTY, Money(1, "EUR"), NASTY, NASTY, NASTY, NASTY, NASTY, NASTY, NASTY, qr=True),
         "unknown": UnknownLink(NASTY),
         "card": Card(brand, NASTY, NASTY),
         "unsubscribe": Unsubscribe(brand, NASTY, done=True),

@@ -167,6 +167,24 @@ async def test_failures_are_forgotten_after_the_window_and_outweighed_by_what_go
         assert (await standing(sim))[0] is Health.WELL
 
 
+async def test_one_payer_alone_brings_no_account_down(database: Database, clock: FakeClock) -> None:
+    policy = {"health": {"failures": 2, "failure_share": "1%", "declines": 2, "decline_share": "1%"}}
+    async with open_shop(database, clock, routing=policy) as sim:
+        view, other = await sim.issue(), await sim.issue()
+        bank = sim.vendors.banks["cheap"]
+        all_down(sim, "cheap")
+        assert [await click(sim, view, "bank") for _ in range(4)] == ["Unavailable"] * 4
+        assert await standing(sim) == (Health.WELL, None)
+        up(bank)
+        for number in (1, 2, 3):
+            assert await click(sim, other) == "cheap"
+            await sim.tell(bank.change(f"x{number}", PaymentStatus.FAILED, received=0), "cheap")
+        assert await standing(sim) == (Health.WELL, None)
+        all_down(sim, "cheap")
+        assert await clicks(sim, 1) == ["dear"]
+        assert await standing(sim) == (Health.DOWN, Trouble.FAILURES)
+
+
 async def test_silence_counts_as_a_failure(database: Database, clock: FakeClock) -> None:
     async with open_shop(database, clock) as sim:
         down(sim.vendors.banks["cheap"], fault=OutcomeUnknown("cut off"))

@@ -17,6 +17,8 @@ from gateway.store.database import Database
 from gateway.testing.clock import FakeClock
 from tests.gateway.services.routed import TELEGRAM, click, clicks, down, open_shop, pay, up
 from tests.harness.gateway import Sim
+from tests.harness.pushing import endpoint
+from tests.harness.receiver import receiving
 
 A = AttemptStatus
 
@@ -213,6 +215,17 @@ async def test_explaining_says_the_same_as_the_click(database: Database, clock: 
         (event,) = await sim.events_of(view.invoice.id, "payment.routed")
         assert event["cost"] == card["options"][0]["cost"]
         assert event["methods"] == ["card", "bank"]
+
+
+async def test_only_who_names_it_is_pushed_the_decision(database: Database, clock: FakeClock) -> None:
+    async with open_shop(database, clock) as sim, receiving(clock) as all_types, receiving(clock) as named:
+        await endpoint(sim, all_types)
+        await endpoint(sim, named, types=["payment.routed"])
+        await click(sim, await sim.issue())
+        await sim.drain()
+        assert all_types.types == ["invoice.issued", "payment.started"]
+        assert named.types == ["payment.routed"]
+        assert named.got[0].event["data"]["account"] == "cheap"
 
 
 async def test_a_decline_is_no_reason_to_be_routed_elsewhere(database: Database, clock: FakeClock) -> None:

@@ -89,6 +89,10 @@ def test_what_an_account_does_not_take(change: dict[str, Any], why: Why) -> None
     assert page(situation(replace(CARDS, **change))) == [("card", False, [why])]
 
 
+def test_who_does_not_have_the_bank_that_was_picked() -> None:
+    assert served(situation(unable=frozenset({(2, "card")}))) == [("other", [Why.ONLY]), ("cards", [Why.CHOICE])]
+
+
 def test_the_limits_themselves_are_taken() -> None:
     exact = replace(CARDS, min_amount={"RON": 10_000}, max_amount={"RON": 10_000, "EUR": 1})
     assert served(situation(exact)) == [("cards", [Why.ONLY])]

@@ -8,55 +8,35 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from gateway.api.middleware import receiving
-from gateway.api.ratelimit import AddressLimiter, Network, Rate, client_address, subscriber
+from gateway.api.paypage.frame import HEADERS, previews
+from gateway.api.paypage.transfers import TransferPages
+from gateway.api.ratelimit import subscriber
 from gateway.domain.payments import WATCHED_POLL_S, Attempt
-from gateway.rendering import Card, EnterCode, HandOver, PageContext, UnknownLink, Unsubscribe
+from gateway.rendering import EnterCode, HandOver, Unsubscribe
 from gateway.rendering.elements import qr_png, qr_svg
 from gateway.services import attempts, bindings, contexts, invoices, pay_codes, receipts, routing
-from gateway.services.context import Context
-from gateway.services.directory import Biller
 from gateway.services.errors import Conflict, NotFound, StillAsked, Unavailable
 from gateway.services.invoices import View
 from gateway.store.database import StoreUnavailable
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-_PREVIEWERS = re.compile(
-    r"telegrambot|^whatsapp|facebookexternalhit|facebot|slackbot|viber|twitterbot|linkedinbot|discordbot|skypeuripreview",
-    re.IGNORECASE,
-)
-_HTML = "text/html"
-_HEADERS = {
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
-    "X-Robots-Tag": "noindex, nofollow",
-    "X-Content-Type-Options": "nosniff",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
-}
 _FOREVER = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
-GUESSES = Rate(per_minute=30, burst=20)
 _HEARTBEAT_S = 20.0
 _LONGEST_STREAM_S = 3600.0
 
 
 @dataclass(slots=True)
-class PayPages:
-    """The handlers, over one context. `trusted` are the proxies before us; `streams` counts the live pages that are open."""
+class PayPages(TransferPages):
+    """The handlers, over one context. `streams` counts the live pages that are open."""
 
-    ctx: Context
-    trusted: Sequence[Network] = ()
-    timeout_s: float = 30.0  # to receive a form
-    guesses: AddressLimiter = field(default_factory=lambda: AddressLimiter(GUESSES))
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     streams: int = 0
 
@@ -66,6 +46,9 @@ class PayPages:
             web.get("/p/{token}", self.show),
             web.post("/p/{token}/attempts", self.start),
             web.get("/p/{token}/return", self.returned),
+            web.get("/p/{token}/transfer", self.transfer),
+            web.post("/p/{token}/transfer", self.transferred),
+            web.get("/p/{token}/transfer.svg", self.transfer_qr),
             web.get("/p/{token}/live", self.live),
             web.get("/p/{token}/icon.{form:svg|png}", self.icon),
             web.get("/p/{token}/qr.{form:svg|png}", self.qr),
@@ -113,10 +96,12 @@ class PayPages:
         return self._send_to(found, attempt, locale)
 
     def _send_to(self, found: View, attempt: Attempt, locale: str) -> web.Response:
-        """Takes the payer to where the attempt is paid: a redirect, or a page that posts the vendor's form."""
+        """Takes the payer to where the attempt is paid: a redirect, a page that posts the vendor's form, or one that says what to type."""
+        if attempt.transfer:
+            return self._to(found, "/transfer", locale)
         url = attempt.redirect_url or ""
         if not attempt.form:
-            return web.Response(status=303, headers=_HEADERS | {"Location": url})
+            return web.Response(status=303, headers=HEADERS | {"Location": url})
         biller, path = self._biller(found), self.ctx.pay_path(found.invoice.id, found.invoice.link_version)
         brand = contexts.brand(self.ctx, biller)
         context = HandOver(brand, found.invoice.number, attempt.amount, url, path, attempt.form)
@@ -130,7 +115,7 @@ class PayPages:
             return self._unknown(request)
         invoice_id, biller = found.invoice.id, self._biller(found)
         response = web.StreamResponse(
-            headers=_HEADERS | {"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
+            headers=HEADERS | {"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
         )
         await response.prepare(request)
         loop = asyncio.get_running_loop()
@@ -143,7 +128,7 @@ class PayPages:
                     revision = contexts.revision(self.ctx, biller, found)
                     await response.write(f"data: {revision}\n\n".encode() if revision != told else b":\n\n")
                     told = revision
-                    watched = any(attempt.open for attempt in found.attempts)
+                    watched = any(attempt.open and not attempt.silent for attempt in found.attempts)
                     if watched:
                         await self.ctx.db.notify([f"watch:{invoice_id}"])
                     await _either(listener.wait(), self.closing.wait(), WATCHED_POLL_S if watched else _HEARTBEAT_S)
@@ -198,7 +183,7 @@ class PayPages:
         url = await bindings.start_url(self.ctx, account, found.invoice.id) if account else None
         if url is None:
             return self._unknown(request)
-        return web.Response(status=303, headers=_HEADERS | {"Location": url})
+        return web.Response(status=303, headers=HEADERS | {"Location": url})
 
     async def code_page(self, request: web.Request) -> web.StreamResponse:
         """Where a pay code is typed: nobody's brand, and nothing about anybody."""
@@ -213,7 +198,7 @@ class PayPages:
         path = await pay_codes.pay_path(self.ctx, f"web:{subscriber(self._address(request))}", code, proof)
         if path is None:
             return self._code(EnterCode(code=code, refused=True), locale, 422)
-        return web.Response(status=303, headers=_HEADERS | {"Location": f"{path}?lang={locale}"})
+        return web.Response(status=303, headers=HEADERS | {"Location": f"{path}?lang={locale}"})
 
     async def unsubscribe_page(self, request: web.Request) -> web.StreamResponse:
         """Opening it changes nothing; its button does (RFC 8058)."""
@@ -249,10 +234,8 @@ class PayPages:
         if found is None:
             return self._unknown(request)
         biller, locale = self._biller(found), self._locale(request, found)
-        if _PREVIEWERS.search(request.headers.get("User-Agent", "")):
-            path = self.ctx.pay_path(found.invoice.id, found.invoice.link_version)
-            card = Card(contexts.brand(self.ctx, biller), url=f"{self.ctx.public_url}{path}")
-            return self._html(self.ctx.renderer.page("card", card, locale, biller=biller.slug), self._policy(card))
+        if previews(request):
+            return self._card(request, found)
         decision = await routing.shown(self.ctx, biller, found.invoice, request.headers.get("User-Agent"))
         methods = [route.method for route in decision.shown]
         troubled = [route.method for route in decision.shown if route.troubled]
@@ -273,55 +256,8 @@ class PayPages:
             self.ctx.renderer.page("unsubscribe", context, locale, biller=biller.slug), self._policy(context)
         )
 
-    async def _find(self, request: web.Request) -> View | None:
-        """The link's invoice. A miss costs the address; an address that has missed too often is told to wait."""
-        address = self._address(request)
-        now = asyncio.get_running_loop().time()
-        wait_s = self.guesses.wait_s(address, now)
-        if wait_s:
-            raise web.HTTPTooManyRequests(headers={"Retry-After": str(int(wait_s) + 1)})
-        try:
-            return await invoices.by_token(self.ctx, request.match_info["token"])
-        except NotFound:
-            self.guesses.failed(address, now)
-            return None
-
-    def _address(self, request: web.Request) -> str:
-        return client_address(request.remote, request.headers.get("X-Forwarded-For"), self.trusted)
-
     def _code(self, context: EnterCode, locale: str, status: int = 200) -> web.Response:
         return self._html(self.ctx.renderer.page("code", context, locale), self._policy(context), status)
-
-    def _unknown(self, request: web.Request) -> web.Response:
-        context = UnknownLink()
-        locale = self._language(request, "en")
-        return self._html(self.ctx.renderer.page("unknown", context, locale), self._policy(context), 404)
-
-    def _html(self, html: str, policy: str, status: int = 200) -> web.Response:
-        headers = _HEADERS | {"Content-Security-Policy": policy, "Vary": "Accept-Language, User-Agent"}
-        return web.Response(text=html, content_type=_HTML, status=status, headers=headers)
-
-    def _policy(self, context: PageContext) -> str:
-        return self.ctx.renderer.policy(context, forms=_forms(self.ctx.public_url))
-
-    def _biller(self, found: View) -> Biller:
-        return self.ctx.directory.biller(found.invoice.biller_id)
-
-    def _locale(self, request: web.Request, found: View) -> str:
-        return self._language(request, found.payer.locale)
-
-    def _language(self, request: web.Request, default: str) -> str:
-        """The switch's word, else the browser's, else the payer's as the biller knows it."""
-        asked = request.query.get("lang") or request.headers.get("Accept-Language") or ""
-        return self.ctx.renderer.language(asked, default)
-
-
-def _forms(public_url: str) -> tuple[str, ...]:
-    """Where a form may lead: anywhere on https; on a box that itself speaks plain http on loopback, to its neighbours too."""
-    parts = urlsplit(public_url)
-    if parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1"):
-        return ("https:", "http://127.0.0.1:*", "http://localhost:*")
-    return ("https:",)
 
 
 async def _either(first: Awaitable[object], second: Awaitable[object], timeout_s: float) -> None:

@@ -27,7 +27,7 @@ def _templates() -> None:
 
 
 def preview(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="invoice_issued, payment_received or payment_failed.")],
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="invoice_issued, payment_received, payment_refunded ...")],
     channel: Annotated[
         Literal["email", "sms", "telegram", "whatsapp"], typer.Option("--channel", help="As what.")
     ] = "email",

@@ -49,6 +49,7 @@ class MessageKind(StrEnum):
     INVOICE_ISSUED = "invoice_issued"
     PAYMENT_RECEIVED = "payment_received"
     PAYMENT_FAILED = "payment_failed"
+    PAYMENT_REFUNDED = "payment_refunded"
     REMINDER = "reminder"
     REPLY = "reply"  # what a payer is answered, by us or by a person of the biller's
 

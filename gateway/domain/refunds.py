@@ -103,6 +103,11 @@ class Refund:
         return self.state in UNDER_WAY
 
     @property
+    def uncertain(self) -> bool:
+        """Whether the provider's sum may or may not hold it."""
+        return self.state in (R.CREATED, R.UNKNOWN)
+
+    @property
     def of(self) -> tuple[int | None, int | None]:
         """The payment that it gives back."""
         return self.attempt_id, self.line_id
@@ -243,7 +248,7 @@ def seen(figure: int, attempt: Attempt, refunds: Iterable[Refund], *, asked_at: 
     if figure == attempt.refunded_minor:
         return Seen()
     extra = figure - attempt.refunded_minor - _sum(under_way)
-    if extra <= 0:
+    if extra <= 0 or any(row.uncertain for row in under_way):  # whether one of these is in it is not known yet
         return Seen(ask=tuple(under_way))
     if asked_at is None or any(row.state is R.FAILED and row.told and row.updated_at > asked_at for row in mine):
         return Seen(ask=tuple(under_way), look=True)

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from gateway.domain.claims import Claim, ClaimKind
 from gateway.domain.invoices import Invoice, InvoiceStatus
 from gateway.domain.payments import Attempt, AttemptStatus, transfer_open
+from gateway.domain.refunds import EXCESS, FOR_A_PERSON, UNDER_WAY, Refund, RefundState
 
 A = AttemptStatus
 LEASE = timedelta(minutes=10)  # a payment opened so lately is being made now, in a window or a chat
@@ -40,6 +41,16 @@ class Notice(StrEnum):
     DUPLICATE = "duplicate"
     OVERPAID = "overpaid"
     ON_VOID = "paid_void"
+    GIVEN_BACK = "given_back"  # and owed again
+    REFUND = "refund"
+    DUPLICATE_UNDER_WAY = "duplicate_under_way"
+    OVERPAID_UNDER_WAY = "overpaid_under_way"
+    ON_VOID_UNDER_WAY = "paid_void_under_way"
+    REFUND_UNDER_WAY = "refund_under_way"
+    DUPLICATE_DONE = "duplicate_done"
+    OVERPAID_DONE = "overpaid_done"
+    ON_VOID_DONE = "paid_void_done"
+    REFUND_DONE = "refund_done"
 
 
 # The codes that the catalogue has words for (`reason.<code>`), and what vendors and our own tries call the same.
@@ -88,29 +99,46 @@ def stage(
     return Stage.TRANSFERRED if transfer_open(attempts) and told(claims) else Stage.NONE
 
 
+def going_back(refunds: Sequence[Refund]) -> dict[str, str]:
+    """How far money is that goes back, by why: `` while it waits for the biller, `_under_way`, `_done`; what is still to come first."""
+    found: dict[str, str] = {}
+    for states, ending in ((UNDER_WAY, "_under_way"), (FOR_A_PERSON, ""), ((RefundState.DONE,), "_done")):
+        for row in refunds:
+            if row.state in states:
+                found.setdefault(row.reason.value if row.reason in EXCESS else "refund", ending)
+                if row.state is RefundState.DONE and row.reason not in EXCESS and row.counts_minor:
+                    found[_REOPENED] = ""
+    return found
+
+
 def notice(
-    invoice: Invoice, attempts: Sequence[Attempt], due_back: Collection[str], now: datetime
+    invoice: Invoice, attempts: Sequence[Attempt], going_back: Mapping[str, str], now: datetime
 ) -> tuple[Notice, str]:
-    """What came of the last try, or of money that was too much, and why it failed; `due_back` are the reasons of the refunds."""
+    """What came of the last try, or of money that goes back, and why it failed; `going_back` is of the function of that name."""
     for reason, said in _DUE_BACK[invoice.status]:
-        if reason in due_back:
-            return said, ""
+        if reason in going_back:
+            return Notice(said + going_back[reason]), ""
     last = next((one for one in reversed(attempts) if not one.silent and one.reason != "superseded"), None)
-    if not invoice.payable or last is None:
+    if not invoice.payable:
         return Notice.NONE, ""
-    if last.status is A.FAILED:
+    if last is not None and last.status is A.FAILED:
         return Notice.FAILED, reason_of(last.reason)
-    if last.status is A.REVERSED:
+    if last is not None and (last.status is A.REVERSED or last.reversed_minor):
         return Notice.REVERSED, ""
+    if _REOPENED in going_back:
+        return Notice.GIVEN_BACK, ""
+    if last is None:
+        return Notice.NONE, ""
     lately = last.updated_at + LATELY > now
     return (_OVER.get(last.status, Notice.NONE) if lately else Notice.NONE), ""
 
 
 _OVER = {A.CANCELLED: Notice.CANCELLED, A.EXPIRED: Notice.EXPIRED}
-_TOO_MUCH = (("duplicate", Notice.DUPLICATE), ("overpaid", Notice.OVERPAID))
+_REOPENED = "reopened"
+_TOO_MUCH = (("duplicate", Notice.DUPLICATE), ("overpaid", Notice.OVERPAID), ("refund", Notice.REFUND))
 _DUE_BACK = {
     InvoiceStatus.PAID: _TOO_MUCH,
-    InvoiceStatus.VOID: (("void", Notice.ON_VOID),),
+    InvoiceStatus.VOID: (("void", Notice.ON_VOID), ("refund", Notice.REFUND)),
     InvoiceStatus.OPEN: (),
     InvoiceStatus.PARTLY_PAID: (),
 }

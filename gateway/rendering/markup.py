@@ -13,6 +13,7 @@ from gateway.rendering.values import (
     MessageContext,
     PaymentFailed,
     PaymentReceived,
+    PaymentRefunded,
     Reminder,
     Reply,
 )
@@ -29,7 +30,7 @@ def invoice_markup(context: MessageContext) -> dict[str, Any]:
                 described["description"] = context.description
         case PaymentFailed():
             described = _due(context.amount, context.due_on.isoformat(), "PaymentDeclined")
-        case PaymentReceived():
+        case PaymentReceived() | PaymentRefunded():
             status = "PaymentDue" if context.outstanding.minor > 0 else "PaymentComplete"
             described = _due(context.outstanding, None, status)
         case Reminder(debts=[_], when=when):

@@ -43,6 +43,7 @@ from gateway.rendering.values import (
     PageContext,
     PaymentFailed,
     PaymentReceived,
+    PaymentRefunded,
     Reminder,
     Rendered,
     Reply,
@@ -262,7 +263,7 @@ def _to_pay(context: MessageContext) -> Money | None:
             return None
         case InvoiceIssued() | PaymentFailed():
             return context.amount
-        case PaymentReceived():
+        case PaymentReceived() | PaymentRefunded():
             return context.outstanding if context.outstanding.minor > 0 else None
         case Reminder() | Reply():
             return None

@@ -25,6 +25,7 @@ from gateway.rendering.values import (
     PageContext,
     PaymentFailed,
     PaymentReceived,
+    PaymentRefunded,
     PayPage,
     Reminder,
     Reply,
@@ -84,6 +85,18 @@ def sample_message(kind: str) -> MessageContext:
             reference="7Q2M-K3",
             document_url=f"{_HOST}/documents/FF-2026-001234.pdf",
         ),
+        "payment_refunded": PaymentRefunded(
+            BRAND,
+            "FF-2026-001234",
+            Money(123_450, "RON"),
+            Money(0, "RON"),
+            date(2026, 11, 26),
+            IconState.PAID,
+            page,
+            f"{page}/icon.png",
+            payer_name="Ana",
+            reference="OP 1187",
+        ),
         "payment_failed": PaymentFailed(
             BRAND,
             "FF-2026-001234",
@@ -134,7 +147,7 @@ def link_free(message: AboutInvoice, *, site: str = "acme.example", reference: s
             return replace(free, document_url=None)
         case Reminder():
             return replace(free, debts=[replace(debt, **said) for debt in free.debts])
-        case PaymentFailed():
+        case PaymentFailed() | PaymentRefunded():
             return free
 
 
@@ -155,6 +168,10 @@ def longest_messages(kind: str) -> tuple[AboutInvoice, ...]:
         longest += [InvoiceIssued(brand, number, amount, day, page, page) for amount in amounts]
     elif kind == "payment_failed":
         longest += [PaymentFailed(brand, number, amount, day, page, page) for amount in amounts]
+    elif kind == "payment_refunded":
+        pairs = [*zip(amounts, nothing, strict=True), *zip(amounts, amounts, strict=True)]
+        state = IconState.PARTLY_PAID
+        longest += [PaymentRefunded(brand, number, given, rest, day, state, page, page) for given, rest in pairs]
     elif kind == "payment_received":
         pairs = [*zip(amounts, nothing, strict=True), *zip(amounts, amounts, strict=True)]
         longest += [PaymentReceived(brand, number, received, rest, day, page, page) for received, rest in pairs]

@@ -164,13 +164,35 @@ class Reply:
     unsubscribe_url: str | None = None
 
 
-AboutInvoice = InvoiceIssued | PaymentReceived | PaymentFailed | Reminder
+@dataclass(frozen=True, slots=True)
+class PaymentRefunded:
+    """Money went back to the payer. `outstanding` above zero: it is owed again, and the link leads there. `state` is that of the icon."""
+
+    brand: Brand
+    number: str
+    refunded: Money
+    outstanding: Money
+    given_on: date
+    state: IconState
+    pay_url: str
+    icon_url: str
+    payer_name: str = ""
+    reference: str = ""
+    unsubscribe_url: str | None = None
+    link_free: bool = False
+    pay_code: str = ""
+    pay_site: str = ""
+    payment_reference: str = ""
+
+
+AboutInvoice = InvoiceIssued | PaymentReceived | PaymentFailed | PaymentRefunded | Reminder
 MessageContext = AboutInvoice | Reply
 
 MESSAGES: Mapping[str, type[MessageContext]] = {
     "invoice_issued": InvoiceIssued,
     "payment_received": PaymentReceived,
     "payment_failed": PaymentFailed,
+    "payment_refunded": PaymentRefunded,
     "reminder": Reminder,
     "reply": Reply,
 }

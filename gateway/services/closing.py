@@ -5,7 +5,9 @@ Used inside other services' transactions; it only writes rows and tasks.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -33,10 +35,7 @@ def close_attempts(
 
 def take_back(conn: sa.Connection, directory: Directory, biller: Biller, invoice_id: int, now: datetime) -> bool:
     """Revokes what is queued, reminders too, and has what was sent revised, where the channel can. True: a promise was kept."""
-    for revoked in deliveries.revoke(conn, invoice_id, ASKING, now):
-        outbox.drop(conn, plans.DELIVER, revoked.id)
-        outbox.drop(conn, plans.FALL_BACK, revoked.id)
-        plans.report(conn, revoked, now)
+    _revoke(conn, invoice_id, ASKING, now)
     for kind in ASKING:
         for delivery in deliveries.arrived(conn, invoice_id, kind):
             account = directory.channel(delivery.account_id)
@@ -48,6 +47,13 @@ def take_back(conn: sa.Connection, directory: Directory, biller: Biller, invoice
         return False
     ladder.settled(conn, invoice, now)
     return claims.settled(conn, biller, invoice, now)
+
+
+def _revoke(conn: sa.Connection, invoice_id: int, kinds: Sequence[MessageKind], now: datetime) -> None:
+    for revoked in deliveries.revoke(conn, invoice_id, kinds, now):
+        outbox.drop(conn, plans.DELIVER, revoked.id)
+        outbox.drop(conn, plans.FALL_BACK, revoked.id)
+        plans.report(conn, revoked, now)
 
 
 def settled(
@@ -74,10 +80,32 @@ def tell_failed(conn: sa.Connection, directory: Directory, biller: Biller, invoi
         _send(conn, directory, invoice_id, MessageKind.PAYMENT_FAILED, now)
 
 
-def _send(conn: sa.Connection, directory: Directory, invoice_id: int, kind: MessageKind, now: datetime) -> None:
+def tell_refunded(
+    conn: sa.Connection, directory: Directory, biller: Biller, invoice_id: int, refund_id: int, now: datetime
+) -> None:
+    """Tells the payer that money went back, on the channel that they used last, if the biller wants receipts."""
+    if biller.settings.delivery.receipt:
+        about = {"refund": refund_id}
+        _send(conn, directory, invoice_id, MessageKind.PAYMENT_REFUNDED, now, about=about)
+
+
+def tell_refunded_no_more(conn: sa.Connection, invoice_id: int, now: datetime) -> None:
+    """The money has come back to the biller: what is queued and says otherwise is not sent."""
+    _revoke(conn, invoice_id, (MessageKind.PAYMENT_REFUNDED,), now)
+
+
+def _send(
+    conn: sa.Connection,
+    directory: Directory,
+    invoice_id: int,
+    kind: MessageKind,
+    now: datetime,
+    *,
+    about: dict[str, Any] | None = None,
+) -> None:
     used = deliveries.last_used_channel(conn, invoice_id)
     invoice = invoices.get(conn, invoice_id)
     if used is None or invoice is None or used.state is DeliveryState.FAILED:
         return
     payer = invoices.get_payer(conn, invoice.payer_id)
-    plans.begin(conn, directory, invoice, payer, kind, [Step(used.channel, 3600)], now, now)
+    plans.begin(conn, directory, invoice, payer, kind, [Step(used.channel, 3600)], now, now, about=about)

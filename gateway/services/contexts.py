@@ -24,6 +24,7 @@ from gateway.rendering import (
     MessageContext,
     PaymentFailed,
     PaymentReceived,
+    PaymentRefunded,
     PayPage,
     Reminder,
     Reply,
@@ -105,7 +106,9 @@ def message(ctx: Context, biller: Biller, views: Sequence[View], delivery: Deliv
             reason=reason_of(failed.reason) if failed and failed.reason else "",
             method=failed.method if failed else "",
         )
-    received = [line for line in view.lines if line.delta_minor > 0]
+    if delivery.kind is MessageKind.PAYMENT_REFUNDED:
+        return _refunded(ctx, biller, view, delivery, who)
+    received = [line for line in view.lines if line.delta_minor > 0 and line.refund_id is None]
     newest = received[-1] if received else None
     at = newest.recorded_at if newest else invoice.updated_at
     return PaymentReceived(
@@ -116,6 +119,21 @@ def message(ctx: Context, biller: Biller, views: Sequence[View], delivery: Deliv
         method=last.method if last and newest and newest.attempt_id == last.id else "",
         reference=(newest.reference or "") if newest else "",
         document_url=document_url,
+    )
+
+
+def _refunded(ctx: Context, biller: Biller, view: View, delivery: Delivery, who: dict[str, Any]) -> PaymentRefunded:
+    """Of the refund that the delivery is about."""
+    invoice, named = view.invoice, (delivery.about or {}).get("refund")
+    given = next((row for row in view.refunds if row.id == named), None)
+    at = (given and given.done_at) or delivery.created_at
+    return PaymentRefunded(
+        **who,
+        refunded=given.amount if given else invoice.refunded,
+        outstanding=invoice.outstanding if invoice.payable else Money(0, invoice.currency),
+        given_on=at.astimezone(biller.zone).date(),
+        state=icon(ctx, biller, view),
+        reference=(given.reference if given else None) or "",
     )
 
 
@@ -226,8 +244,8 @@ def pay_page(
     invoice = view.invoice
     details = invoice.details
     now = ctx.clock.now()
-    due_back = {refund.reason for refund in view.refunds}
-    said, reason = standing.notice(invoice, view.attempts, due_back, now) if not notice else (notice, "")
+    going_back = standing.going_back(view.refunds)
+    said, reason = standing.notice(invoice, view.attempts, going_back, now) if not notice else (notice, "")
     word = standing.told(view.claims)
     today = biller.today(now)
     return PayPage(

@@ -125,8 +125,10 @@ def give_back(
     dues.report(conn, done, happened, now)
     after = replace(invoice, status=booked.invoice_status, paid_minor=booked.paid_minor)
     dues.set_right(conn, after, refund.of, now)
+    biller = directory.biller(invoice.biller_id)
+    closing.tell_refunded(conn, directory, biller, invoice.id, done.id, now)
     if booked.reopens:
-        ladder.begin_again(conn, directory.biller(invoice.biller_id), invoice.id, now)
+        ladder.begin_again(conn, biller, invoice.id, now)
     return done
 
 
@@ -149,6 +151,7 @@ def come_back(conn: sa.Connection, directory: Directory, refund_id: int, code: s
     if booked.settles:
         happened.append(NewEvent(EventType.INVOICE_PAID))
     dues.report(conn, failed, happened, now)
+    closing.tell_refunded_no_more(conn, invoice.id, now)
     if booked.settles:
         closing.close_attempts(conn, directory, invoice.id, now)
         closing.take_back(conn, directory, directory.biller(invoice.biller_id), invoice.id, now)

@@ -58,7 +58,7 @@ def apply_update(
     if change.verdict is Verdict.REPEATED and fee != (attempt.fee_minor, attempt.fee_known):
         payments.learn_fee(conn, attempt.id, fee)
     if change.verdict is Verdict.REPEATED:
-        given_back.look(conn, directory, attempt.id, update, now, asked=source != WEBHOOK)
+        given_back.look(conn, directory, attempt.id, update, now, asked=source == POLL)
         return change
     if source != WEBHOOK and _known_misfit(conn, attempt, change):
         return change
@@ -87,7 +87,7 @@ def apply_update(
     _follow_up(conn, directory, invoice, attempt, change, due, now)
     health.moved(conn, directory, attempt, change, now)
     if change.verdict is Verdict.APPLIED:
-        given_back.look(conn, directory, attempt.id, update, now, asked=source != WEBHOOK)
+        given_back.look(conn, directory, attempt.id, update, now, asked=source == POLL)
     return change
 
 

@@ -5,9 +5,8 @@ What nobody answered is looked up before it is sent again, and is sent again und
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import cast
 
 import sqlalchemy as sa
@@ -22,8 +21,9 @@ from gateway.services import dues, given_back
 from gateway.services import payments as door
 from gateway.services.context import Context
 from gateway.services.directory import ProviderAccount
-from gateway.store import payments, refunds
+from gateway.store import outbox, payments, refunds
 
+_UNCERTAIN = timedelta(minutes=1)  # a payment is looked at again when it is known whether its refund was made
 NO_ANSWER = "no_answer"  # asked for two months, and nobody knows what became of it
 
 
@@ -59,10 +59,18 @@ async def look(ctx: Context, attempt_id: int) -> datetime | None:
     if account is None:
         raise RetryLater("its account is not served here")
     now = ctx.clock.now()
-    with contextlib.suppress(Rejected):
+    try:
         update = await account.make().fetch_payment(attempt.external_id)
-        await ctx.db.write(lambda conn: door.apply_update(conn, ctx.directory, attempt_id, update, door.POLL, now))
-    return None
+    except Rejected:
+        return None
+
+    def body(conn: sa.Connection) -> bool:
+        door.apply_update(conn, ctx.directory, attempt_id, update, door.POLL, now)
+        return any(
+            row.attempt_id == attempt_id and row.uncertain for row in refunds.of_invoice(conn, attempt.invoice_id)
+        )
+
+    return now + _UNCERTAIN if await ctx.db.write(body) else None
 
 
 def request_of(ctx: Context, refund: Refund, attempt: Attempt) -> RefundRequest:
@@ -83,6 +91,7 @@ class _Step:
 
     def __init__(self, ctx: Context, account: ProviderAccount, attempt: Attempt, refund: Refund) -> None:
         self.ctx = ctx
+        self.account = account
         self.attempt = attempt
         self.refund = refund
         self.provider = account.make()
@@ -192,7 +201,13 @@ class _Step:
         def body(conn: sa.Connection) -> datetime | None:
             now = self.ctx.clock.now()
             current = self._current(conn)
-            if current is None or not (current.under_way or current.state is RefundState.DONE):
+            if current is None:
+                return None
+            if (
+                current.state is not self.refund.state and not current.under_way
+            ):  # the payment's own sum must say so too
+                outbox.poke(conn, dues.LOOK, self.attempt.id, self.account.destination, now, now)
+            if not current.under_way and current.state is not RefundState.DONE:
                 return None
             wait = rules.wait(current, now)
             if wait is not None:

@@ -33,8 +33,9 @@ from tests.harness.journeys import Load
 from tests.harness.vendors_seen import Vendors
 
 T = TypeVar("T")
-# A payment that is open is asked about on and on; old words, and days that a provider lists, are looked for each day.
-_RESTING = ("poll", "forget", "mop-up")
+# What is open is asked about on and on, a refund for a month after it is done; old words, and days that a provider lists, are
+# looked for each day.
+_RESTING = ("poll", "forget", "mop-up", "refund")
 _POLL_S = 0.1
 
 

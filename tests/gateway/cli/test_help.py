@@ -21,6 +21,7 @@ COMMANDS = {
     "key create", "key list", "key revoke", "template preview", "dates", "chat", "email receive", "invoice send", "invoice show",
     "push endpoints", "push log", "push replay", "whatsapp templates sync", "reminders plan",
     "reconcile provider", "reconcile list", "provider new", "route explain", "route simulate", "route report",
+    "refund list", "refund retry", "refund done",
 }  # fmt: skip
 
 

@@ -9,8 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.domain.invoices import IconState
 from gateway.ports.values import CURRENCIES, MAX_MINOR, Money
-from gateway.rendering import KINDS, Brand, InvoiceIssued, PaymentFailed, PaymentReceived, Renderer, septets, to_gsm7
+from gateway.rendering import (
+    KINDS,
+    Brand,
+    InvoiceIssued,
+    PaymentFailed,
+    PaymentReceived,
+    PaymentRefunded,
+    Renderer,
+    septets,
+    to_gsm7,
+)
 from gateway.rendering.gsm7 import NAME_SEPTETS, NUMBER_SEPTETS, SEGMENT, shorten
 from gateway.rendering.samples import link_free, longest_messages, sample_message
 
@@ -117,6 +128,7 @@ def test_any_message_is_one_segment(
     for kind, context in (
         ("invoice_issued", InvoiceIssued(brand, number, amount, day, url, url, payer_name=name, description=name)),
         ("payment_received", PaymentReceived(brand, number, amount, rest, day, url, url, payer_name=name)),
+        ("payment_refunded", PaymentRefunded(brand, number, amount, rest, day, IconState.OPEN, url, url)),
         ("payment_failed", PaymentFailed(brand, number, amount, day, url, url, reason=name)),
     ):
         for sent in (context, link_free(context)):

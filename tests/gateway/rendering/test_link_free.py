@@ -12,7 +12,16 @@ import pytest
 from gateway.domain.reminders import Tone
 from gateway.ports.channel import TemplateText
 from gateway.ports.values import Money
-from gateway.rendering import KEPT_KINDS, Brand, InvoiceIssued, PaymentReceived, Reminder, Renderer, septets
+from gateway.rendering import (
+    KEPT_KINDS,
+    Brand,
+    InvoiceIssued,
+    PaymentReceived,
+    PaymentRefunded,
+    Reminder,
+    Renderer,
+    septets,
+)
 from gateway.rendering.gsm7 import LEAST_NAME, SEGMENT
 from gateway.rendering.keeping import kept_faults
 from gateway.rendering.samples import about_invoice, link_free, longest_messages
@@ -28,7 +37,7 @@ in_both = pytest.mark.parametrize("locale", LOCALES)
 def asking(kind: str) -> AboutInvoice:
     """A message that asks for money, as it is without links."""
     message = about_invoice(kind)
-    if isinstance(message, PaymentReceived):
+    if isinstance(message, PaymentReceived | PaymentRefunded):
         message = replace(message, outstanding=Money(23_450, "RON"))
     if isinstance(message, InvoiceIssued):
         message = replace(message, chats=("telegram",))

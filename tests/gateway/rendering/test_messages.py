@@ -167,12 +167,14 @@ def test_schema_org(renderer: Renderer, kind: str) -> None:
         "invoice_issued": "PaymentDue",
         "payment_received": "PaymentComplete",
         "payment_failed": "PaymentDeclined",
+        "payment_refunded": "PaymentComplete",
         "reminder": "PaymentDue",
     }
     due = {
         "invoice_issued": "1234.50",
         "payment_received": "0.00",
         "payment_failed": "1234.50",
+        "payment_refunded": "0.00",
         "reminder": "1234.50",
     }
 

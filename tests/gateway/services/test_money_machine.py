@@ -21,11 +21,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from gateway.domain.deliveries import DeliveryState, MessageKind, Step
+from gateway.domain.deliveries import Step
 from gateway.domain.ids import ATTEMPT, DELIVERY, UPDATE, read, show
-from gateway.domain.invoices import InvoiceStatus, status_after
 from gateway.domain.payments import AttemptStatus
-from gateway.domain.refunds import FOR_A_PERSON, UNFINISHED, By, Refund, RefundState, excess
+from gateway.domain.refunds import FOR_A_PERSON, Refund, RefundState
 from gateway.ports.channel import Message
 from gateway.ports.errors import AdapterError, OutcomeUnknown, Rejected, RetryLater
 from gateway.ports.provider import PaymentStatus, RefundStatus
@@ -34,40 +33,23 @@ from gateway.services import invoices, refunds
 from gateway.services.errors import Conflict, Unavailable
 from gateway.services.invoices import View
 from gateway.services.refunds import Wanted
+from gateway.services.shapes import invoice_json
 from gateway.store import events
 from gateway.store.database import open_database
-from gateway.store.events import Event
 from gateway.store.inbox import HELD
 from gateway.store.schema import inbox
 from gateway.testing.clock import FakeClock
+from tests.harness import money
 from tests.harness.databases import ENGINES, Databases
 from tests.harness.gateway import Sim, count, open_sim
 from tests.harness.vendors import Payment
 
 T = TypeVar("T")
-A, S, IS = AttemptStatus, PaymentStatus, InvoiceStatus
+A, S = AttemptStatus, PaymentStatus
 INVOICES = 2
 ASKED = 10_000
 WHICH = st.integers(0, INVOICES - 1)
 ANY = st.integers(0, 10**6)  # which of those there are, by its remainder
-# What may happen at the bank to a payment that is in a state: the state after it, and how much has come then.
-HAPPENS: dict[PaymentStatus, list[tuple[PaymentStatus, str]]] = {
-    S.PENDING: [
-        (S.PAID, "all"),
-        (S.PAID, "less"),
-        (S.PAID, "more"),
-        (S.PENDING, "part"),
-        (S.ACCEPTED, "same"),
-        (S.FAILED, "same"),
-        (S.EXPIRED, "same"),
-    ],
-    S.ACCEPTED: [(S.PAID, "all"), (S.FAILED, "same")],
-    S.FAILED: [(S.PAID, "all"), (S.ACCEPTED, "same")],
-    S.EXPIRED: [(S.PAID, "all")],
-    S.PAID: [(S.REVERSED, "same"), (S.PAID, "taken back in part")],
-    S.REVERSED: [],
-    S.CANCELLED: [],
-}
 
 
 class Books(RuleBasedStateMachine):
@@ -114,7 +96,7 @@ class Books(RuleBasedStateMachine):
         delivery_id = read(DELIVERY, message.reference.partition("-")[2])
         for view in self.views:
             for delivery in view.deliveries:
-                asks = delivery.kind is not MessageKind.PAYMENT_RECEIVED
+                asks = delivery.kind not in money.RECEIPTS
                 if delivery.id == delivery_id and asks and not view.invoice.payable:
                     self.asked_though_settled.append(message.reference)
 
@@ -156,7 +138,7 @@ class Books(RuleBasedStateMachine):
         async def overtake(payment: Payment) -> None:
             paid = [payment, self.sim.bank.open(payment.request)] if twice else [payment]
             for one in paid:
-                self._tells(self.sim.bank.change(one.id, S.PAID))
+                self.news.append(self.sim.bank.change(one.id, S.PAID))
                 await self._tell(self.news[-1])
 
         self.sim.bank.before_answer, self.sim.bank.named = overtake, named or twice
@@ -164,19 +146,19 @@ class Books(RuleBasedStateMachine):
             self.run(self.sim.start(self._invoice_id(which), "bank"))
         self.sim.bank.before_answer, self.sim.bank.named = None, True
 
-    @precondition(lambda self: any(HAPPENS[payment.status] for payment in self.sim.bank.payments.values()))
+    @precondition(lambda self: any(money.HAPPENS[payment.status] for payment in self.sim.bank.payments.values()))
     @rule(which=ANY, what=ANY, told=st.booleans())
     def at_the_bank(self, which: int, what: int, told: bool) -> None:
-        lively = [payment for payment in self.sim.bank.payments.values() if HAPPENS[payment.status]]
+        lively = [payment for payment in self.sim.bank.payments.values() if money.HAPPENS[payment.status]]
         payment = lively[which % len(lively)]
-        status, sum_ = HAPPENS[payment.status][what % len(HAPPENS[payment.status])]
+        status, sum_ = money.HAPPENS[payment.status][what % len(money.HAPPENS[payment.status])]
         asked = payment.request.amount.minor
         received = {"all": asked, "less": asked * 3 // 4, "more": asked + 700, "part": asked // 2}.get(
             sum_, payment.received
         )
         taken_back = received if status is S.REVERSED else received // 3 if "back" in sum_ else payment.reversed
         received, taken_back = max(received, payment.received), max(taken_back, payment.reversed)
-        self._tells(self.sim.bank.change(payment.id, status, received=received, taken_back=taken_back))
+        self.news.append(self.sim.bank.change(payment.id, status, received=received, taken_back=taken_back))
         if told:
             self.run(self._tell(self.news[-1]))
 
@@ -184,7 +166,7 @@ class Books(RuleBasedStateMachine):
     @rule(which=ANY)
     def a_second_payment_of_one_try(self, which: int) -> None:
         paid = [payment for payment in self.sim.bank.payments.values() if payment.status is S.PAID]
-        self._tells(self.sim.bank.change(self.sim.bank.open(paid[which % len(paid)].request).id, S.PAID))
+        self.news.append(self.sim.bank.change(self.sim.bank.open(paid[which % len(paid)].request).id, S.PAID))
 
     @precondition(lambda self: self.news)
     @rule(which=ANY, copies=st.integers(1, 3))
@@ -269,7 +251,7 @@ class Books(RuleBasedStateMachine):
         among = [payment for payment in self.sim.bank.payments.values() if payment.net > 0]
         payment = among[which % len(among)]
         self.sim.bank.give_back(payment.id, payment.net if whole else (payment.net + 1) // 2)
-        self._tells(self.sim.bank.payments[payment.id])
+        self.news.append(self.sim.bank.payments[payment.id])
         if told:
             self.run(self._tell(self.news[-1]))
 
@@ -287,12 +269,9 @@ class Books(RuleBasedStateMachine):
     @rule(which=ANY, told=st.booleans())
     def a_refund_turns_out(self, which: int, told: bool) -> None:
         returned, status = self._to_turn()[which % len(self._to_turn())]
-        self._tells(self.sim.bank.turn(returned, status))
+        self.news.append(self.sim.bank.turn(returned, status))
         if told:
             self.run(self._tell(self.news[-1]))
-
-    def _tells(self, payment: Payment) -> None:
-        self.news.append(payment)
 
     async def _tell(self, payment: Payment, copies: int = 1) -> None:
         await asyncio.gather(*(self.sim.tell(payment) for _ in range(copies)))
@@ -304,9 +283,7 @@ class Books(RuleBasedStateMachine):
     def the_books_hold(self) -> None:
         self.run(self._look())
         for number, view in enumerate(self.views):
-            self._sums(number, view)
-            self._states(view)
-            self._facts(view)
+            self._holds(number, view)
         assert self.asked_though_settled == []
 
     async def _look(self) -> None:
@@ -314,46 +291,10 @@ class Books(RuleBasedStateMachine):
         self.held = await count(self.sim.db, inbox, inbox.c.state == HELD)
         self.log = await self.sim.db.read(lambda conn: events.after(conn, self.sim.biller.id, 0, 100_000))
 
-    def _sums(self, number: int, view: View) -> None:
-        """Attempts, ledger and invoice say the same, and it is what was told or asked about, no more and no less."""
-        attempts = sum(attempt.received_minor - attempt.reversed_minor for attempt in view.attempts)
-        elsewhere = sum(line.delta_minor for line in view.lines if line.attempt_id is None and line.refund_id is None)
-        assert elsewhere == self.elsewhere[number]
-        done = [row for row in view.refunds if row.state is RefundState.DONE]
-        given, waived = (sum(getattr(row, name) for row in done) for name in ("amount_minor", "waived_minor"))
-        assert view.invoice.refunded_minor == given == sum(line.refunded_minor for line in view.lines)
-        assert view.invoice.paid_minor == attempts + elsewhere - given + waived
-        assert view.invoice.paid_minor == sum(line.delta_minor for line in view.lines)
-        for attempt in view.attempts:
-            heard = [p for p in (*self.told, *self.sim.bank.fetched) if p.id == attempt.external_id]
-            figures = (max((p.received for p in heard), default=0), max((p.reversed for p in heard), default=0))
-            known = (attempt.received_minor, attempt.reversed_minor)
-            assert known == figures or (self.held and known <= figures), attempt
-            there = [row for row in done if row.attempt_id == attempt.id and row.given_by is not By.PERSON]
-            assert attempt.refunded_minor == sum(row.amount_minor for row in there)
-        assert sum(row.owed_minor for row in view.refunds if row.state in UNFINISHED) == excess(view.invoice)
-        assert all(0 <= row.owed_minor <= row.amount_minor >= row.counts_minor >= 0 for row in view.refunds)
-
-    def _states(self, view: View) -> None:
-        row = view.invoice
-        assert row.status is status_after(row.status, row.amount_minor, row.paid_minor)
-        assert (row.settled_at is not None) == (row.status is IS.PAID)
-        if not row.payable:
-            asking = [d for d in view.deliveries if d.kind is not MessageKind.PAYMENT_RECEIVED]
-            assert DeliveryState.QUEUED not in {delivery.state for delivery in asking}
-            assert all(attempt.closing_at or attempt.received_minor for attempt in view.attempts if attempt.open)
-
-    def _facts(self, view: View) -> None:
-        """The log has no gap, and its facts add up to the state that they report."""
-        assert [event.biller_seq for event in self.log] == list(range(1, len(self.log) + 1))
-        mine = [event for event in self.log if event.invoice_id == view.invoice.id]
-        assert [event.invoice_seq for event in mine] == list(range(1, len(mine) + 1))
-        moved = {"payment.received": 1, "payment.reversed": -1, "refund.succeeded": -1, "refund.failed": 1}
-        total = sum(moved[e.type] * _moved(e.data) for e in mine if e.type in moved and _moves(e))
-        assert total == view.invoice.paid_minor
-        types = [event.type for event in mine]
-        assert types.count("invoice.paid") - types.count("invoice.reopened") == (view.invoice.status is IS.PAID)
-        assert types.count("invoice.voided") == (view.invoice.status is IS.VOID)
+    def _holds(self, number: int, view: View) -> None:
+        money.sums(view, self.elsewhere[number], (*self.told, *self.sim.bank.fetched), held=bool(self.held))
+        money.states(view)
+        money.facts(view, self.log)
 
     async def _in_the_end(self) -> None:
         """Every webhook has come at last, the newest first, and every poll: our books are the bank's, and nothing is left undone."""
@@ -363,12 +304,11 @@ class Books(RuleBasedStateMachine):
         await self._look()
         assert self.held == 0
         for number, view in enumerate(self.views):
-            self._sums(number, view)
-            self._states(view)
-            self._facts(view)
+            self._holds(number, view)
+            money.adds_up(invoice_json(self.sim.ctx, self.sim.biller, view, self.sim.clock.now()))
             references = {attempt.reference.rstrip("+") for attempt in view.attempts}
             at_the_bank = [p for p in self.sim.bank.payments.values() if p.request.reference in references]
-            self._is_the_banks(view, at_the_bank)
+            money.is_the_banks(view, at_the_bank)
             known = {attempt.external_id for attempt in view.attempts}
             assert {payment.id for payment in at_the_bank} <= known
             if not view.invoice.payable:
@@ -379,31 +319,6 @@ class Books(RuleBasedStateMachine):
             assert not [row for row in view.refunds if row.state in (RefundState.CREATED, RefundState.UNKNOWN)]
         assert await self.sim.tasks("dead") == []
         assert self.asked_though_settled == []
-
-    def _is_the_banks(self, view: View, at_the_bank: list[Payment]) -> None:
-        """Every leu that the bank has, took back or gave back is in our books, and none more."""
-        by_id = {payment.id: payment for payment in at_the_bank}
-        for attempt in view.attempts:
-            if attempt.external_id is not None:
-                there = by_id[attempt.external_id]
-                pending = [r for r in view.refunds if r.attempt_id == attempt.id and r.state is RefundState.PENDING]
-                given = attempt.refunded_minor + sum(row.amount_minor for row in pending)
-                assert (attempt.received_minor, attempt.reversed_minor, given) == (
-                    there.received,
-                    there.reversed,
-                    there.refunded,
-                )
-
-
-def _moves(event: Event) -> bool:
-    """A refund that fails before it was done moves nothing."""
-    return event.type != "refund.failed" or "undone" in event.data
-
-
-def _moved(data: dict[str, Any]) -> int:
-    """What an event says of the paid sum: what went back and is not owed again stays in it."""
-    waived = Money.parse(**data["waived"]).minor if "waived" in data else 0
-    return Money.parse(**data["amount"]).minor - waived
 
 
 EXAMPLES = {"sqlite": 25, "postgres": 6}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import orjson
@@ -21,15 +21,8 @@ from gateway.ports.provider import (
     RefundStatus,
     RefundUpdate,
 )
-from gateway.ports.values import Limits, Money, Secret, WebhookRequest
-
-PROOF = "proof-of-the-vendor"
-FAST = Limits(per_second=1e6, concurrency=50)
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    secret: Secret = field(metadata={"doc": "what its webhooks carry"})
+from gateway.ports.values import Money, WebhookRequest
+from tests.harness.vendor_channels import FAST, PROOF, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +89,7 @@ class SimBank:
         self.returned: dict[str, Returned] = {}
         self.calls: list[str] = []
         self.fetched: list[Payment] = []  # what was answered to each fetch
+        self.touched: dict[str, datetime] = {}  # when each was changed last
         self.on_call: Callable[[str], Awaitable[object]] | None = None
         self._numbers: Iterator[int] = itertools.count(1)
 
@@ -114,6 +108,7 @@ class SimBank:
     def open(self, request: PaymentRequest) -> Payment:
         payment = Payment(f"x{next(self._numbers)}", request)
         self.payments[payment.id] = payment
+        self.touched[payment.id] = self.now()
         return payment
 
     def change(
@@ -124,6 +119,7 @@ class SimBank:
         received = old.request.amount.minor if received is None else received
         new = replace(old, status=status, received=received, reversed=taken_back, version=old.version + 1)
         self.payments[payment_id] = new
+        self.touched[payment_id] = self.now()
         return new
 
     def give_back(self, payment_id: str, amount: int, request: RefundRequest | None = None) -> Returned:
@@ -144,6 +140,7 @@ class SimBank:
         old = self.payments[payment_id]
         given = sum(one.amount for one in self.returned.values() if one.payment_id == payment_id and one.given)
         self.payments[payment_id] = replace(old, refunded=given, version=old.version + 1)
+        self.touched[payment_id] = self.now()
         return self.payments[payment_id]
 
     def news(self, payment: Payment, *, proof: str = PROOF) -> WebhookRequest:
@@ -198,6 +195,15 @@ class _Provider:
         payment = bank.payments[external_id]
         bank.fetched.append(payment)
         return payment.update(f"poll_{external_id}_{payment.version}", bank.now())
+
+    async def list_payments(self, since: datetime, until: datetime) -> Sequence[PaymentUpdate]:
+        bank = self._bank
+        await bank.called("list")
+        if bank.fetch_fault is not None:
+            raise bank.fetch_fault
+        listed = [payment for payment in bank.payments.values() if since <= bank.touched[payment.id] < until]
+        bank.fetched += listed
+        return [one.update(f"list_{one.id}_{one.version}", bank.touched[one.id]) for one in listed]
 
     async def cancel_payment(self, external_id: str) -> None:
         bank = self._bank

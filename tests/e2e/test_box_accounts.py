@@ -84,6 +84,10 @@ async def test_an_account_falls_and_the_next_one_serves(page: Page) -> None:
     await expect(drawer.locator(".payments button")).to_have_count(0)
     await expect(page.locator("#pushes li[data-type='refund.succeeded']")).to_be_visible()
     await page.screenshot(path=ARTIFACTS / "box-given-back.png")
+    await page.keyboard.press("Escape")
+    await page.get_by_role("tab", name="Accounts").click()
+    await page.locator("[data-jump=hour]").click()  # its rest is over
+    await expect(card(page, "plastik").locator(".health")).to_contain_text("the next payer tries it")
 
 
 async def test_they_fit_a_phone_and_are_romanian(page: Page) -> None:

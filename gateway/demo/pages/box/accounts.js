@@ -36,11 +36,11 @@ export function putAccount(item) {
 export function followRouting(item) {
   const last = newest.get(item.biller);
   if (!last || item.created_at >= last.created_at) newest.set(item.biller, item);
-  if (item.biller === biller()) refresh();
+  if (item.biller === biller()) refreshAccounts();
 }
 
 // Only who looks at the panel asks; what comes together is asked for once.
-function refresh() {
+export function refreshAccounts() {
   clearTimeout(soon);
   if (!panel.hidden) soon = setTimeout(() => load().catch(() => {}), 120);
 }
@@ -61,7 +61,7 @@ async function load() {
   draw();
   const waits = routing.accounts.filter((one) => one.health === "down" && one.retry_at).map((one) => new Date(one.retry_at) - now());
   clearTimeout(later);
-  if (waits.length) later = setTimeout(refresh, Math.min(Math.max(500, Math.min(...waits) + 300), 60_000));
+  if (waits.length) later = setTimeout(refreshAccounts, Math.min(Math.max(500, Math.min(...waits) + 300), 60_000));
 }
 
 // A card is made once and then changed, so that whoever turns its switch by keyboard stays on it.
@@ -139,12 +139,12 @@ async function turn(item, does, problem) {
 }
 
 export function startAccounts() {
-  panel.addEventListener("shown", refresh);
+  panel.addEventListener("shown", refreshAccounts);
   for (const radio of radios) {
     radio.addEventListener("change", () => {
       known = {};
       draw();
-      refresh();
+      refreshAccounts();
     });
   }
 }

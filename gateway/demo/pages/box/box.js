@@ -1,6 +1,6 @@
 // Joins the parts: one stream in, each item to whoever shows it.
 
-import { followRouting, putAccount, resetAccounts, startAccounts } from "./accounts.js";
+import { followRouting, putAccount, refreshAccounts, resetAccounts, startAccounts } from "./accounts.js";
 import { drawers } from "./dom.js";
 import { startForm } from "./form.js";
 import { putAna, putClock, startHours } from "./hours.js";
@@ -10,7 +10,10 @@ import { putTalk, resetTalks, startTalks } from "./talks.js";
 import { followTimeline } from "./timeline.js";
 
 const put = {
-  clock: putClock,
+  clock(item) {
+    putClock(item);
+    refreshAccounts(); // a rest may be over
+  },
   ana(item) {
     putAna(item);
     suggest(item.locale);

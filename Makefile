@@ -36,8 +36,9 @@ $(STAMP): pyproject.toml constraints.txt
 demo: venv ## the whole promise in a browser, with no account anywhere
 	$(BIN)/achit demo
 
-demo-check: venv ## the same without a browser: one JSON object, exit code 0 or 1
+demo-check: venv ## the same without a browser: one JSON object, exit code 0 or 1; an outage's goes to stderr
 	@$(BIN)/achit demo --once --json
+	@$(BIN)/achit demo --once --json --scenario failover >&2
 
 serve: venv ## the gateway, with achit.toml when there is one
 	$(BIN)/achit serve

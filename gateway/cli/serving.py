@@ -35,12 +35,13 @@ class Scenario(StrEnum):
 
     LOOP = "loop"
     CHAT = "chat"
+    FAILOVER = "failover"
 
 
 def demo(
     once: Annotated[bool, typer.Option("--once", help="Run a scenario once without a browser; exit 0 or 1.")] = False,
     scenario: Annotated[
-        Scenario, typer.Option("--scenario", help="With --once: from invoice to push, or a conversation.")
+        Scenario, typer.Option("--scenario", help="With --once: from invoice to push, a conversation, or an outage.")
     ] = Scenario.LOOP,
     as_json: AsJson = False,
     port: Annotated[

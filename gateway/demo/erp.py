@@ -58,15 +58,19 @@ class Push:
     sequence: int | None = None
     duplicate: bool = False
     age_ms: float | None = None
+    paid: str | None = None
+    refunded: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """An invoice as the billing system has it; `sequence` is that of the event that said so."""
+    """An invoice as the billing system has it; `sequence` is that of the event that said so, the sums are as it said them."""
 
     number: str
     status: str
     sequence: int
+    paid: str | None = None
+    refunded: str | None = None
 
 
 class Erp(HttpStandIn):
@@ -136,7 +140,7 @@ class Erp(HttpStandIn):
             return
         booked = self.invoices.get(number)
         if booked is None or booked.sequence < sequence:
-            self.invoices[number] = Booked(number, status, sequence)
+            self.invoices[number] = Booked(number, status, sequence, event["paid"], event["refunded"])
 
 
 def _read(body: bytes, received_at: datetime) -> dict[str, Any]:
@@ -149,6 +153,8 @@ def _read(body: bytes, received_at: datetime) -> dict[str, Any]:
         "number": invoice.get("number"),
         "status": invoice.get("status"),
         "age_ms": round(age.total_seconds() * 1000, 3),
+        "paid": (invoice.get("paid") or {}).get("value"),
+        "refunded": (invoice.get("refunded") or {}).get("value"),
     }
 
 

@@ -63,8 +63,8 @@ MOVES: dict[RefundState, frozenset[RefundState]] = {
 class Refund:
     """A row of the refund table. Of money that came elsewhere `line_id` is the line of the ledger that booked it.
 
-    `told`: the provider may know of it by the key of this `round`; `before_minor` is what it had given back of the payment until then.
-    `code` says why it failed, `reference` how a person gave it back.
+    `told`: the provider may know of it by the key of this `round`; `before_minor` is what had gone back of the payment then. `code` says
+    why it failed, `reference` how a person gave it back.
     """
 
     id: int
@@ -79,9 +79,9 @@ class Refund:
     amount_minor: int
     owed_minor: int
     counts_minor: int
+    before_minor: int
     round: int
     told: bool
-    before_minor: int | None
     external_id: str | None
     reference: str | None
     code: str | None
@@ -113,6 +113,17 @@ class Refund:
     def of(self) -> tuple[int | None, int | None]:
         """The payment that it gives back."""
         return self.attempt_id, self.line_id
+
+
+def gone_before(refund: Refund, attempt: Attempt, refunds: Iterable[Refund]) -> int | None:
+    """What went back of a payment before this refund, as the provider counts it. None: another one of the payment is uncertain.
+
+    Two at once could not be told apart by a provider that takes no key: it compares its own sum with this one.
+    """
+    others = [row for row in refunds if row.id != refund.id and row.attempt_id == refund.attempt_id]
+    if any(row.uncertain and row.told for row in others):
+        return None
+    return attempt.refunded_minor + sum(row.amount_minor for row in others if row.state is R.PENDING)
 
 
 def left(kept_minor: int, of: tuple[int | None, int | None], refunds: Iterable[Refund]) -> int:

@@ -17,6 +17,7 @@ from gateway.domain.routing import Browser, browser_of, decide
 from gateway.ports.errors import OutcomeUnknown, Rejected, RetryLater
 from gateway.ports.provider import PaymentRequest, PaymentSession
 from gateway.services import choosing, health, routing
+from gateway.services import payments as door
 from gateway.services.closing import CLOSE
 from gateway.services.context import Context
 from gateway.services.directory import Biller, ProviderAccount
@@ -60,29 +61,59 @@ async def start(
 ) -> Attempt:
     """Opens a payment of what is outstanding; the attempt says where to send the payer, and with what.
 
-    Reserve, call, record: no transaction is open during the call. An open session of the same method and amount is taken up again.
-    When an account definitely does not open the payment, the next one is asked within this click, three at the most; each try stays
-    as a row with its reason. Raises Conflict when nothing is owed (any more) or another amount, NotFound on a method that is not
-    offered, Invalid on a choice that is not, Unavailable when no account is there. An unknown outcome is not failed over: it stays
-    UNKNOWN, is polled, and until it is known whoever picks this method again gets StillAsked.
+    Reserve, call, record: no transaction is open during the call. An open session of the same method and amount is taken up again,
+    if its provider is there and still has it open. When an account definitely does not open the payment, the next one is asked
+    within this click, three at the most; each try stays as a row with its reason. Raises Conflict when nothing is owed (any more) or
+    another amount, NotFound on a method that is not offered, Invalid on a choice that is not, Unavailable when no account is there.
+    An unknown outcome is not failed over: it stays UNKNOWN, is polled, and until it is known whoever picks this method again gets
+    StillAsked.
     """
     biller = ctx.directory.biller(invoice.biller_id)
     choice = choosing.picked(choosing.offered(ctx, biller.id, invoice.currency).get(method, ()), choice)
     asked = Asked(method, locale, choice, browser_of(visitor.agent))
     tried: frozenset[int] = frozenset()
+    looked_at: set[int] = set()
     began = ctx.clock.now()
     while True:
         attempt, chosen = await ctx.db.write(
             lambda conn, tried=tried: _reserve(conn, ctx, biller, invoice.id, asked, tried, ctx.clock.now())  # type: ignore[misc]
         )
-        if chosen is None:
+        if chosen is not None:
+            session = await _open(ctx, biller, invoice, attempt, chosen, visitor)
+            if session is not None:
+                return session
+            tried |= {chosen.account.id}
+        elif attempt.id in looked_at:
             return attempt
-        session = await _open(ctx, biller, invoice, attempt, chosen, visitor)
-        if session is not None:
-            return session
-        tried |= {chosen.account.id}
+        else:
+            looked_at.add(attempt.id)
+            tried |= await _look_at(ctx, biller, attempt)
         if len(tried) >= MOST_TRIED or ctx.clock.now() - began > PATIENCE:
             raise Unavailable("the provider cannot serve this now")
+
+
+async def _look_at(ctx: Context, biller: Biller, attempt: Attempt) -> frozenset[int]:
+    """Asks how an open session is before a payer who comes back is sent to it; gives the account when nobody is there.
+
+    What the provider says goes through the door, so that who has paid is not sent to pay again. A provider that says when to ask
+    again, or does not know the payment now, is there.
+    """
+    account = ctx.directory.provider(attempt.account_id)
+    if account is None or attempt.external_id is None or account.plugin.silent:
+        return frozenset()
+    try:
+        update = await account.make().fetch_payment(attempt.external_id)
+    except Rejected:
+        return frozenset()
+    except RetryLater as error:
+        if error.after_s is not None:
+            return frozenset()
+        await ctx.db.write(lambda conn: health.failed(conn, biller, attempt, ctx.clock.now()))
+        return frozenset({attempt.account_id})
+    await ctx.db.write(
+        lambda conn: door.apply_update(conn, ctx.directory, attempt.id, update, door.POLL, ctx.clock.now())
+    )
+    return frozenset()
 
 
 async def _open(

@@ -24,6 +24,7 @@ from gateway.services.directory import ProviderAccount
 from gateway.store import outbox, payments, refunds
 
 _UNCERTAIN = timedelta(minutes=1)  # a payment is looked at again when it is known whether its refund was made
+_ONE_AT_A_TIME = timedelta(seconds=5)
 NO_ANSWER = "no_answer"  # asked for two months, and nobody knows what became of it
 
 
@@ -83,7 +84,7 @@ def request_of(ctx: Context, refund: Refund, attempt: Attempt) -> RefundRequest:
         paid=Money(attempt.received_minor, attempt.currency),
         reference=f"{attempt.reference}-R{number}",
         reason=refund.reason,
-        refunded=None if refund.before_minor is None else Money(refund.before_minor, attempt.currency),
+        refunded=Money(refund.before_minor, refund.currency),
     )
 
 
@@ -228,17 +229,17 @@ class _Step:
         return refunds.get(conn, self.refund.id, lock=True)
 
     def _tell(self, conn: sa.Connection) -> Refund | datetime | None:
-        """The refund as the provider is told of it. One at a time: while it is not known what became of another of this payment, later."""
-        current, attempt = self._current(conn), payments.get(conn, self.attempt.id)
+        """The refund as the provider is to be told; the instant to try again, while another one of the payment is uncertain."""
+        current, now = self._current(conn), self.ctx.clock.now()
+        attempt = payments.get(conn, self.attempt.id)
         if current is None or attempt is None or current.state not in (RefundState.CREATED, RefundState.UNKNOWN):
             return None
         if current.told:
             return current
-        others = (row for row in refunds.of_invoice(conn, current.invoice_id) if row.of == current.of)
-        if any(row.told and row.uncertain for row in others):
-            return self.ctx.clock.now() + _UNCERTAIN
-        told = replace(current, told=True, before_minor=attempt.refunded_minor)
-        return dues.change(conn, current, told, self.ctx.clock.now())
+        before = rules.gone_before(current, attempt, refunds.of_invoice(conn, attempt.invoice_id))
+        if before is None:
+            return now + _ONE_AT_A_TIME
+        return dues.change(conn, current, replace(current, told=True, before_minor=before), now)
 
     def _unknown(self, conn: sa.Connection) -> None:
         current = self._current(conn)

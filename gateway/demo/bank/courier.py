@@ -31,13 +31,18 @@ class Posting:
 
 
 class Courier:
-    """Delivers news. A first try is awaited by whoever tells; the later ones run on their own until `aclose`."""
+    """Delivers news. A first try is awaited by whoever tells; the later ones run on their own until `aclose`.
+
+    While `awake` is not set nothing is posted, and everything waits.
+    """
 
     def __init__(self, secrets: Sequence[Secret], clock: Clock) -> None:
         self._secrets = tuple(secrets)
         self._clock = clock
         self._session = aiohttp.ClientSession(timeout=_TIMEOUT, cookie_jar=aiohttp.DummyCookieJar())
         self._retries: set[asyncio.Task[None]] = set()
+        self.awake = asyncio.Event()
+        self.awake.set()
         self.postings: deque[Posting] = deque(maxlen=1_000)
 
     async def tell(self, news: Sequence[News], url: str) -> None:
@@ -66,6 +71,7 @@ class Courier:
                 return
 
     async def _post(self, news: News, body: bytes) -> bool:
+        await self.awake.wait()
         now = self._clock.now()
         headers = {"content-type": "application/json", SIGNATURE_HEADER: signature(body, self._secrets, now)}
         try:

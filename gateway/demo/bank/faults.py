@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from enum import StrEnum
 
 import orjson
@@ -24,7 +25,17 @@ class CreateFault(StrEnum):
     EARLY = "early"
 
 
+class Manner(StrEnum):
+    """How the bank behaves until it is told otherwise. `DOWN`: nobody is there; the others concern payments that are to be opened."""
+
+    WORKS = "works"
+    SLOW = "slow"
+    REFUSES = "refuses"
+    DOWN = "down"
+
+
 RETRY_AFTER_S = 7
+SLOW_S = 4.0
 _ANSWERS = {
     CreateFault.RATE_LIMITED: (429, "rate_limited"),
     CreateFault.UNAVAILABLE: (503, "unavailable"),
@@ -42,16 +53,22 @@ class Faults:
     def __init__(self, closing: asyncio.Event) -> None:
         self._closing = closing
         self._next: deque[CreateFault] = deque()
+        self.manner = Manner.WORKS
 
     def extend(self, *faults: CreateFault) -> None:
         self._next.extend(faults)
 
     def take(self) -> CreateFault | None:
         """What this call meets."""
-        return self._next.popleft() if self._next else None
+        if self._next:
+            return self._next.popleft()
+        return CreateFault.REFUSED if self.manner is Manner.REFUSES else None
 
     async def before(self, fault: CreateFault | None, request: web.Request) -> web.StreamResponse | None:
-        """The answer, or its absence, when the fault keeps the call from its work."""
+        """The answer, or its absence, when the fault keeps the call from its work; late, while the bank is slow."""
+        if self.manner is Manner.SLOW:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), SLOW_S)
         if fault in _ANSWERS:
             status, code = _ANSWERS[fault]
             return json({"code": code}, status, {"retry-after": str(RETRY_AFTER_S)} if status in (429, 503) else {})

@@ -1,4 +1,4 @@
-"""The pages that the bank shows to a payer: the home bank, the card form, and the panel of every other outcome.
+"""The pages that the bank shows to a payer: the home bank, the card form, the wallet, and the panel of every other outcome.
 
 They work without JavaScript, load nothing from elsewhere and never ask for a card number.
 """
@@ -6,6 +6,7 @@ They work without JavaScript, load nothing from elsewhere and never ask for a ca
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,20 @@ _HEADERS = {
 _ACCOUNTS = (("current", "RO00 DEMO 0000 0000 0000 1001"), ("savings", "RO00 DEMO 0000 0000 0000 2002"))
 
 
+class Brand(StrEnum):
+    """Whose pages these are: a name, a mark and colours of its own."""
+
+    BANK = "bank"
+    PLASTIK = "plastik"
+    BUZUNAR = "buzunar"
+
+
 class Pages:
     """Renders the pages for one bank; `payee` is who is paid, as the payer sees it."""
 
-    def __init__(self, payee: str) -> None:
+    def __init__(self, payee: str, brand: Brand = Brand.BANK) -> None:
         self._payee = payee
+        self._brand = brand
         self._texts: Mapping[str, Mapping[str, str]] = orjson.loads((_HTML / "texts.json").read_bytes())
         self._environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(_HTML), autoescape=True, undefined=jinja2.StrictUndefined
@@ -69,7 +79,9 @@ class Pages:
         return wanted if wanted and wanted in self._texts else otherwise
 
     def _page(self, name: str, lang: str, *, status: int = 200, **context: Any) -> web.Response:
-        text = self._environment.get_template(name).render(lang=lang, t=self._texts[lang], **context)
+        text = self._environment.get_template(name).render(
+            lang=lang, t=self._texts[lang], brand=self._brand.value, **context
+        )
         return web.Response(text=text, status=status, content_type="text/html", headers=_HEADERS)
 
 

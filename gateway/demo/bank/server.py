@@ -6,6 +6,7 @@ It listens on 127.0.0.1 only. It must never ask for a card number.
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import timedelta
 from types import MappingProxyType
@@ -15,17 +16,16 @@ from aiohttp import web
 from gateway.clock import Clock
 from gateway.demo.bank import wire
 from gateway.demo.bank.courier import Courier, Posting
-from gateway.demo.bank.faults import CreateFault, Faults, json
+from gateway.demo.bank.faults import CreateFault, Faults, Manner, json
 from gateway.demo.bank.ledger import PLANS, Fee, Ledger, News, Outcome, Payment, Refused
-from gateway.demo.bank.pages import Pages
+from gateway.demo.bank.pages import Brand, Pages
 from gateway.demo.bank.refunds import Refund, Refunds, RefundTerms
 from gateway.ports.errors import InvalidSignature
 from gateway.ports.values import Secret
 from gateway.ports.verify import same
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
+_HOST = "127.0.0.1"
 _STATUS_OF = {
     "unauthorized": 401,
     "no_such_payment": 404,
@@ -43,8 +43,9 @@ _STATUS_OF = {
 class Bank:
     """A bank on 127.0.0.1. `settle_after_s` is when what was put off happens by itself; None waits for `release`.
 
-    `webhook_secrets` has two members while one is being replaced. `payee` is the name that the pages show. `fees` are what it
-    keeps, by the method; nothing where there is none. While `refunds_wait` is set a refund stays pending until it is settled.
+    `webhook_secrets` has two members while one is being replaced. `payee` is the name that the pages show, in the colours of
+    `brand`. `fees` are what it keeps, by the method; nothing where there is none. While `refunds_wait` is set a refund stays
+    pending until it is settled.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Bank:
         port: int = 0,
         settle_after_s: float | None = 5.0,
         fees: Mapping[str, Fee] = MappingProxyType({}),
+        brand: Brand = Brand.BANK,
     ) -> None:
         self.ledger = Ledger(fees)
         self.refunds = Refunds(self.ledger)
@@ -66,20 +68,52 @@ class Bank:
         self._clock = clock
         self._port = port
         self._settle_after_s = settle_after_s
-        self._pages = Pages(payee)
+        self._pages = Pages(payee, brand)
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = asyncio.Event()
         self._faults, self._refund_faults = Faults(self._closing), Faults(self._closing)
         self._runner: web.AppRunner | None = None
         self._courier: Courier | None = None
+        self._kept: socket.socket | None = None  # holds the port while nobody listens there
+        self._turning = asyncio.Lock()
 
     async def start(self) -> None:
         """Listens; afterwards `url` is known. Raises OSError when the port is taken."""
         self._courier = Courier(self._webhook_secrets, self._clock)
+        await self._listen()
+
+    async def _listen(self) -> None:
+        if self._kept:
+            self._kept.close()
+            self._kept = None
         self._runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
+        await web.TCPSite(self._runner, _HOST, self._port).start()
         self._port = self._runner.addresses[0][1]
+
+    @property
+    def manner(self) -> Manner:
+        """How it behaves now."""
+        return self._faults.manner
+
+    async def turn(self, manner: Manner) -> None:
+        """Behaves like this from now on.
+
+        While it is down a connection is refused and it tells nobody anything; its books go on, and what it had to tell it tells
+        when it is back. Raises OSError when its port was taken meanwhile.
+        """
+        async with self._turning:
+            if self._courier is None or self._closing.is_set():
+                raise RuntimeError("the bank does not run")
+            if manner is Manner.DOWN and self._runner:
+                self._courier.awake.clear()
+                runner, self._runner = self._runner, None
+                await runner.cleanup()
+                self._kept = _holding(self._port)
+            elif manner is not Manner.DOWN and self._runner is None:
+                await self._listen()
+                self._courier.awake.set()
+            self._faults.manner = manner
 
     async def aclose(self) -> None:
         """Stops listening, ends hanging calls and forgets webhooks that are still to be tried. Twice is fine."""
@@ -89,6 +123,8 @@ class Bank:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._runner:
             await self._runner.cleanup()
+        if self._kept:
+            self._kept.close()
         if self._courier:
             await self._courier.aclose()
 
@@ -105,7 +141,7 @@ class Bank:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
+        return f"http://{_HOST}:{self._port}"
 
     @property
     def postings(self) -> Sequence[Posting]:
@@ -285,6 +321,18 @@ class Bank:
             raise web.HTTPSeeOther(wire.page_url(payment, self.url)) from None
         self._spawn(self._tell(news))
         raise web.HTTPSeeOther(payment.terms.return_url)
+
+
+def _holding(port: int) -> socket.socket:
+    """A port that is nobody else's and where nobody listens."""
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        held.bind((_HOST, port))
+    except OSError:
+        held.close()
+        raise
+    return held
 
 
 @web.middleware

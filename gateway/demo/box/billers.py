@@ -11,6 +11,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from gateway.demo.box.accounts import ACCOUNTS, HEALTH
+
 PAGES = Path(__file__).parent.parent / "pages" / "box"
 
 
@@ -124,7 +126,10 @@ BILLERS = (LUMINIS, CIRESARII)
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where a biller's vendors are, and the secrets of its accounts there; each secret is an environment variable's name and value."""
+    """Where a biller's vendors are, those of its provider accounts by name, and the secrets of its accounts there.
+
+    Each secret is an environment variable's name and value.
+    """
 
     mail_port: int
     twilio_url: str
@@ -135,7 +140,7 @@ class Addresses:
     whatsapp_number_id: str
     whatsapp_account: str
     wa_url: str
-    bank_url: str
+    banks: Mapping[str, str]
     push_url: str
     pay_site: str
     secrets: Mapping[str, str]
@@ -197,14 +202,8 @@ def _tables(biller: DemoBiller, at: Addresses) -> dict[str, Any]:
                 "use_phone": True,
             },
         },
-        "providers": {
-            "bank": {
-                "adapter": "sandbox",
-                "api_url": at.bank_url,
-                "api_key": {"env": "BANK_KEY"},
-                "webhook_secret": {"env": "BANK_SECRET"},
-            }
-        },
+        "providers": {account.name: account.table(at.banks[account.name]) for account in ACCOUNTS},
+        "routing": {"health": HEALTH},
         "delivery": {"channels": [{"channel": name} for name in ("telegram", "whatsapp", "sms", "email")]},
         "reminders": _REMINDERS,
         "chat": {"parts": 3, "least_share": 30, "pay_day": 10, "postponements": 3},

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 Json = dict[str, Any]
-KINDS = ("clock", "ana", "message", "invoice", "conversation", "push")
+KINDS = ("clock", "ana", "account", "message", "invoice", "conversation", "push")
 KEPT = 300
 _WAITING = 1000
 _HEARTBEAT_S = 15.0

@@ -17,10 +17,22 @@ import aiohttp
 from gateway.demo.box.clock import BoxClock
 from gateway.demo.box.converse import BEGINS_AT, converse
 from gateway.demo.box.drafts import ANA, request_body
+from gateway.demo.box.failover import fail_over
 from gateway.demo.box.houses import House
 from gateway.demo.box.start import Box, Run
-from gateway.demo.box.steps import LINK, PAYER, Broken, Json, Report, check, heard, open_page, pay
-from gateway.rendering.elements.icons import GREEN
+from gateway.demo.box.steps import (
+    LINK,
+    PAYER,
+    Broken,
+    Json,
+    Report,
+    check,
+    check_icon,
+    heard,
+    live_until,
+    open_page,
+    pay,
+)
 
 LIMIT_S = 30.0
 Walk = Callable[[Box, aiohttp.ClientSession, Report], Awaitable[None]]
@@ -56,16 +68,12 @@ async def walk(box: Box, payer: aiohttp.ClientSession, report: Report) -> None:
         check(live.status == 200, f"the live stream answered {live.status}")
         await pay(payer, pay_url, form, house, report)
         with report.step("confirm"):
-            check(await _says(live, ".paid"), "the live page ended before it said paid")
+            check(await live_until(live, ".paid"), "the live page ended before it said paid")
     with report.step("push"):
         push, _ = await paid
         check(push.verified and push.code < 300, f"the billing system answered {push.code}")
         check(house.vendors.erp.invoices[number].status == "paid", "it is not booked as paid")
-    with report.step("icon"):
-        async with payer.get(f"{pay_url}/icon.svg") as icon:
-            check(GREEN in await icon.text(), "the icon is not green")
-        async with payer.get(f"{pay_url}/icon.png") as icon:
-            check(icon.content_type == "image/png" and '"paid' in icon.headers["ETag"], "its picture is not green")
+    await check_icon(payer, pay_url, report)
 
 
 async def _deliver(house: House, body: Json, report: Report) -> str:
@@ -95,14 +103,6 @@ async def _deliver(house: House, body: Json, report: Report) -> str:
     return str(links[0])
 
 
-async def _says(live: aiohttp.ClientResponse, ending: str) -> bool:
-    """Reads a page's stream until it tells a revision with that ending."""
-    async for line in live.content:
-        if line.startswith(b"data: ") and line.decode().rstrip().endswith(ending):
-            return True
-    return False
-
-
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """`begins_at` is what the box's clock says at first; None: the machine's time."""
@@ -111,4 +111,8 @@ class Scenario:
     begins_at: datetime | None = None
 
 
-SCENARIOS: Mapping[str, Scenario] = {"loop": Scenario(walk), "chat": Scenario(converse, BEGINS_AT)}
+SCENARIOS: Mapping[str, Scenario] = {
+    "loop": Scenario(walk),
+    "chat": Scenario(converse, BEGINS_AT),
+    "failover": Scenario(fail_over, BEGINS_AT),
+}

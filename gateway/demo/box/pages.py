@@ -23,6 +23,7 @@ from gateway.demo.box.drafts import ANA, LOCALES, Draft, DraftFault, as_curl, re
 from gateway.demo.box.feed import Json
 from gateway.demo.box.houses import House
 from gateway.demo.box.phone import Phone
+from gateway.demo.box.switches import Switches
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -38,6 +39,7 @@ class Pages:
         self._site = site
         self._phone = Phone(site)
         self._counter = Counter(site)
+        self._switches = Switches(site)
         self._texts: Mapping[str, Json] = orjson.loads((PAGES / "texts.json").read_bytes())
         self._environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(PAGES), autoescape=True, undefined=jinja2.StrictUndefined
@@ -57,6 +59,7 @@ class Pages:
                 web.get("/invoices/{biller}/{id}", self._timeline),
                 *self._phone.routes(),
                 *self._counter.routes(),
+                *self._switches.routes(),
                 web.get("/telegram/{bot}", self._telegram),
                 web.post("/telegram/{bot}", self._telegram),
                 web.get("/whatsapp/{number}", self._whatsapp),

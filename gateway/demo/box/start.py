@@ -36,13 +36,16 @@ from gateway.demo.box.houses import House
 from gateway.demo.box.pages import Pages
 from gateway.demo.box.telling import Teller
 from gateway.demo.box.vendors import Vendors, vendors_of
+from gateway.domain import ids
 from gateway.domain.keys import Scope
 from gateway.domain.reminders import FOREVER
 from gateway.registry import Registry
-from gateway.services import keys, setup, templates
+from gateway.services import keys, reconciling, setup, templates
 from gateway.services.context import Context
 from gateway.services.directory import Biller
-from gateway.store import invoices, reminders
+from gateway.store import invoices, payments, reminders
+from gateway.store.payments import Line
+from gateway.store.reconciliations import Compared
 
 HOST = "127.0.0.1"
 _TIME_ZONE = ZoneInfo("Europe/Bucharest")
@@ -111,6 +114,18 @@ class Box:
 
         found = await self._ctx.db.read(body)
         return min((at for at in found if at is not None and at < FOREVER), default=None)
+
+    async def ledger(self, invoice: str) -> list[Line]:
+        """The gateway's own ledger of an invoice of that id: every line that moved money, or was refused to."""
+        number = ids.read(ids.INVOICE, invoice)
+        return [] if number is None else await self._ctx.db.read(lambda conn: payments.lines(conn, number))
+
+    async def compared(self, slug: str, account: str, day: date) -> Compared:
+        """A day of an account, anew, against what its provider lists: what `achit reconcile provider` does. Raises as `reconcile`."""
+        known = self._ctx.directory.provider_called(f"{slug}.{account}")
+        if known is None:
+            raise LookupError(f"{slug} has no account {account}")
+        return await reconciling.reconcile(self._ctx, known, day, anew=True)
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:

@@ -16,6 +16,7 @@ import aiohttp
 
 from gateway.demo.box.houses import House
 from gateway.demo.standin import Arrivals
+from gateway.rendering.elements.icons import GREEN
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -68,6 +69,23 @@ async def pay(payer: aiohttp.ClientSession, pay_url: str, form: Form, house: Hou
         check(answer.status == 200 and ("outcome", "paid") in Form.of(html).buttons, "the bank's page cannot pay")
         async with payer.post(bank_url, data={"outcome": "paid"}) as answer:  # follows the redirect back
             check(answer.status == 200 and str(answer.url).startswith(pay_url), "the bank did not send the payer back")
+
+
+async def live_until(live: aiohttp.ClientResponse, ending: str) -> bool:
+    """Reads a page's stream until it tells a revision with that ending; False when it ends before."""
+    async for line in live.content:
+        if line.startswith(b"data: ") and line.decode().rstrip().endswith(ending):
+            return True
+    return False
+
+
+async def check_icon(payer: aiohttp.ClientSession, pay_url: str, report: Report) -> None:
+    """Looks at the status icon of a paid invoice: the step `icon`."""
+    with report.step("icon"):
+        async with payer.get(f"{pay_url}/icon.svg") as icon:
+            check(GREEN in await icon.text(), "the icon is not green")
+        async with payer.get(f"{pay_url}/icon.png") as icon:
+            check(icon.content_type == "image/png" and '"paid' in icon.headers["ETag"], "its picture is not green")
 
 
 @dataclass(slots=True)

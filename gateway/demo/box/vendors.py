@@ -1,14 +1,17 @@
-"""The vendors around one biller, each a server of its own: mail, Twilio, the Bot API, WhatsApp, the bank; and its billing system."""
+"""The vendors around one biller, each a server of its own: mail, Twilio, the Bot API, WhatsApp, three that move money; and its
+billing system.
+"""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from gateway.clock import Clock
 from gateway.demo.bank import Bank
+from gateway.demo.box.accounts import ACCOUNTS, BANK, DemoAccount
 from gateway.demo.box.billers import Addresses, DemoBiller
 from gateway.demo.erp import Erp
 from gateway.demo.mail import MailStandIn
@@ -22,15 +25,19 @@ SETTLE_AFTER_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Vendors:
-    """They know the gateway by the addresses of its webhooks alone."""
+    """They know the gateway by the addresses of its webhooks alone. `banks` are those of the biller's provider accounts, by name."""
 
     mail: MailStandIn
     twilio: TwilioStandIn
     telegram: TelegramStandIn
     whatsapp: WhatsAppStandIn
-    bank: Bank
+    banks: Mapping[str, Bank]
     erp: Erp
     secrets: dict[str, str]
+
+    @property
+    def bank(self) -> Bank:
+        return self.banks[BANK.name]
 
     async def settled(self) -> None:
         """Waits until every receipt that the stand-ins report by themselves has been answered."""
@@ -49,25 +56,37 @@ class Vendors:
             whatsapp_number_id=self.whatsapp.phone_number_id,
             whatsapp_account=self.whatsapp.business_account_id,
             wa_url=f"{box_url}/whatsapp",
-            bank_url=self.bank.url,
+            banks={name: bank.url for name, bank in self.banks.items()},
             push_url=self.erp.push_url,
             pay_site=pay_site,
             secrets=self.secrets,
         )
 
 
+def _bank(account: DemoAccount, biller: DemoBiller, shared: Mapping[str, str], clock: Clock) -> Bank:
+    key, secret = account.secrets
+    return Bank(
+        api_key=Secret(shared[key]),
+        webhook_secrets=[Secret(shared[secret])],
+        clock=clock,
+        payee=biller.legal_name,
+        settle_after_s=SETTLE_AFTER_S,
+        fees=account.fees,
+        brand=account.brand,
+    )
+
+
 @asynccontextmanager
 async def vendors_of(biller: DemoBiller, gateway_url: str, clock: Clock) -> AsyncIterator[Vendors]:
-    """Runs the six servers on free ports of 127.0.0.1, with fresh secrets."""
+    """Runs the servers on free ports of 127.0.0.1, with fresh secrets."""
     names = (
         "TWILIO_TOKEN",
         "MAIL_SECRET",
         "BOT_SECRET",
-        "BANK_KEY",
-        "BANK_SECRET",
         "WA_TOKEN",
         "WA_SECRET",
         "WA_VERIFY",
+        *(name for account in ACCOUNTS for name in account.secrets),
     )
     shared = {name: secrets.token_urlsafe(24) for name in names}
     shared |= {"BOT_TOKEN": biller.bot_token, "BOT_PROVIDER": PROVIDER_TOKEN}
@@ -98,15 +117,10 @@ async def vendors_of(biller: DemoBiller, gateway_url: str, clock: Clock) -> Asyn
                     now=clock.now,
                 )
             ),
-            bank=await stack.enter_async_context(
-                Bank(
-                    api_key=Secret(shared["BANK_KEY"]),
-                    webhook_secrets=[Secret(shared["BANK_SECRET"])],
-                    clock=clock,
-                    payee=biller.legal_name,
-                    settle_after_s=SETTLE_AFTER_S,
-                )
-            ),
+            banks={
+                account.name: await stack.enter_async_context(_bank(account, biller, shared, clock))
+                for account in ACCOUNTS
+            },
             erp=await stack.enter_async_context(Erp(now=clock.now)),
             secrets=shared,
         )

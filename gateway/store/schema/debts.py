@@ -166,9 +166,9 @@ refund = table(
     minor("amount_minor"),
     minor("owed_minor"),
     minor("counts_minor"),
+    minor("before_minor"),  # what was given back of the payment when the provider was told
     count("round"),
     sa.Column("told", sa.Boolean, nullable=False, server_default=sa.false()),
-    sa.Column("before_minor", sa.BigInteger),  # what the provider had given back when it was told; none: it was not
     text("external_id", null=True),
     text("reference", null=True),
     text("code", null=True),

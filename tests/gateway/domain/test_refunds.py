@@ -23,6 +23,7 @@ from gateway.domain.refunds import (
     Seen,
     book,
     excess,
+    gone_before,
     left,
     less,
     no_longer_owed,
@@ -51,9 +52,9 @@ def refund(number: int = 1, state: RefundState = R.DUE, amount: int = 100, **cha
         amount_minor=amount,
         owed_minor=amount,
         counts_minor=amount,
+        before_minor=0,
         round=0,
         told=False,
-        before_minor=None,
         external_id=None,
         reference=None,
         code=None,
@@ -238,3 +239,12 @@ def test_one_is_asked_about_fast_then_slowly_and_a_while_after_it_was_done() -> 
     assert wait(PENDING, START + timedelta(days=61)) is None
     done = [wait(replace(OWN, polls=polls), START) for polls in range(4)]
     assert done == [timedelta(days=1), timedelta(days=7), timedelta(days=22), None]
+
+
+def test_what_went_back_before_is_known_once_no_other_one_is_uncertain() -> None:
+    mine = refund(9, R.CREATED)
+    asleep, pending, done = refund(1, R.CREATED), refund(2, R.PENDING, 30), refund(3, R.DONE, 40)
+    elsewhere = refund(4, R.UNKNOWN, told=True, attempt_id=2)
+    assert gone_before(mine, attempt(40), [asleep, pending, done, elsewhere, mine]) == 70
+    for state in (R.CREATED, R.UNKNOWN):
+        assert gone_before(mine, attempt(40), [refund(1, state, told=True), mine]) is None

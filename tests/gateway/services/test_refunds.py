@@ -262,9 +262,11 @@ class TestAskedFor:
         asked = await asyncio.gather(
             *(ask(sim, payment, 3_000, key=f"k-{number}") for number in range(6)), return_exceptions=True
         )
-        await sim.drain()
+        await sim.pass_time(minutes=1)
         assert sum(isinstance(one, Refund) for one in asked) == 3
         assert sim.bank.payments[bank_id].refunded == 9_000
+        told = [one.request.refunded for one in sim.bank.returned.values() if one.request]
+        assert told == [Money(0, "RON"), Money(3_000, "RON"), Money(6_000, "RON")]  # one after the other
 
     async def test_what_cannot_be_is_refused_by_name(self, sim: Sim) -> None:
         _, payment, _ = await paid(sim)

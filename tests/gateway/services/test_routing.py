@@ -144,7 +144,7 @@ async def test_an_open_session_is_taken_up_again_unless_its_account_is_down(
         view = await sim.issue()
         cheap = sim.vendors.banks["cheap"]
         assert await click(sim, view) == await click(sim, view) == "cheap"
-        assert cheap.calls == ["create"]
+        assert cheap.calls == ["create", "fetch"]
         down(cheap)
         assert await clicks(sim, 3) == ["dear"] * 3
         assert await click(sim, view) == "dear"

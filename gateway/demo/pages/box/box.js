@@ -1,5 +1,6 @@
 // Joins the parts: one stream in, each item to whoever shows it.
 
+import { followRouting, putAccount, refreshAccounts, resetAccounts, startAccounts } from "./accounts.js";
 import { drawers } from "./dom.js";
 import { startForm } from "./form.js";
 import { putAna, putClock, startHours } from "./hours.js";
@@ -9,11 +10,15 @@ import { putTalk, resetTalks, startTalks } from "./talks.js";
 import { followTimeline } from "./timeline.js";
 
 const put = {
-  clock: putClock,
+  clock(item) {
+    putClock(item);
+    refreshAccounts(); // a rest may be over
+  },
   ana(item) {
     putAna(item);
     suggest(item.locale);
   },
+  account: putAccount,
   conversation: putTalk,
   message: putMessage,
   push: putPush,
@@ -21,6 +26,7 @@ const put = {
     putInvoice(item, fresh);
     putIcon(item);
     followTimeline(item);
+    followRouting(item);
   },
 };
 
@@ -28,6 +34,7 @@ drawers();
 startPhone();
 startHours();
 startTalks();
+startAccounts();
 resetPhone();
 resetLists();
 resetTalks();
@@ -40,6 +47,7 @@ stream.addEventListener("snapshot", (event) => {
   resetPhone();
   resetLists();
   resetTalks();
+  resetAccounts();
   for (const [kind, items] of Object.entries(JSON.parse(event.data))) for (const item of items) put[kind](item, false);
   document.body.dataset.live = "yes";
 });

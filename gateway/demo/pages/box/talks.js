@@ -79,7 +79,9 @@ function select(tab) {
     const chosen = one === tab;
     one.setAttribute("aria-selected", String(chosen));
     one.tabIndex = chosen ? 0 : -1;
-    document.getElementById(one.getAttribute("aria-controls")).hidden = !chosen;
+    const panel = document.getElementById(one.getAttribute("aria-controls"));
+    panel.hidden = !chosen;
+    if (chosen) panel.dispatchEvent(new Event("shown"));
     for (const words of document.querySelectorAll(`[data-tab=${one.id}]`)) words.hidden = !chosen;
   }
   if (open === null && tab.id === "tab-talks" && talks.size) show([...talks.values()].sort((a, b) => (a.at < b.at ? 1 : -1))[0].id);
@@ -91,7 +93,7 @@ export function startTalks() {
     tab.addEventListener("click", () => select(tab));
     tab.addEventListener("keydown", (event) => {
       if (event.key !== "ArrowRight" && event.key !== "ArrowLeft") return;
-      const other = tabs[(tabs.indexOf(tab) + 1) % tabs.length];
+      const other = tabs[(tabs.indexOf(tab) + (event.key === "ArrowRight" ? 1 : tabs.length - 1)) % tabs.length];
       select(other);
       other.focus();
     });

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from gateway.demo.bank import Bank, Outcome, State
+from gateway.demo.bank import Bank, Brand, Outcome, State
+from gateway.demo.bank.pages import Pages
 from gateway.testing.clock import FakeClock
 from tests.gateway.demo.bank.harness import KEY, OUTCOMES, SECRETS, Api
 
@@ -122,7 +123,18 @@ async def test_both_languages_say_everything(api: Api) -> None:
 
     assert set(texts["ro"]) == set(texts["en"])
     assert all(f"outcome.{each}" in texts["en"] for each in Outcome if each is not Outcome.PAID)
-    assert not [name for name in texts["ro"] if texts["ro"][name] == texts["en"][name]]
+    assert all(f"{part}.{each}" in texts["en"] for part in ("brand", "test") for each in Brand)
+    same = [name for name in texts["ro"] if texts["ro"][name] == texts["en"][name]]
+    assert same == ["brand.plastik", "brand.buzunar"], "names are not translated, all else is"
+
+
+async def test_each_brand_has_a_name_and_colours_of_its_own(clock: FakeClock) -> None:
+    seen = set()
+    for brand in Brand:
+        shown = Pages("Acme", brand).missing("ro").text or ""
+        assert f'class=" of-{brand}"' in shown
+        seen.add(re.findall(r"<title>(.+?) ·", shown)[0])
+    assert seen == {"Banca Demo", "Plastik", "Buzunar"}
 
 
 async def test_style_is_small_and_its_own(api: Api) -> None:

@@ -7,8 +7,9 @@ from typing import Literal
 import pytest
 from playwright.async_api import Browser
 
-from gateway.demo.bank import Outcome, State
-from tests.gateway.demo.bank.harness import Api
+from gateway.demo.bank import Bank, Brand, Outcome, State
+from gateway.testing.clock import FakeClock
+from tests.gateway.demo.bank.harness import KEY, SECRETS, Api
 from tests.harness.browser import faults
 
 pytestmark = pytest.mark.browser
@@ -39,6 +40,27 @@ async def test_pages_are_accessible_and_fit_a_small_phone(
         assert await page.evaluate("document.documentElement.scrollWidth") <= 320, name
     await page.goto(f"{api.bank.url}/bank/nope")
     assert await faults(page, EVERY_RULE) == []
+    await context.close()
+
+
+@pytest.mark.parametrize(("brand", "method"), [(Brand.PLASTIK, "card"), (Brand.BUZUNAR, "wallet")])
+async def test_the_colours_of_each_brand_can_be_read(
+    api: Api, clock: FakeClock, browser: Browser, brand: Brand, method: str
+) -> None:
+    bank = Bank(api_key=KEY, webhook_secrets=SECRETS, clock=clock, brand=brand)
+    context = await browser.new_context(viewport={"width": 320, "height": 640}, bypass_csp=True)
+    page = await context.new_page()
+    async with bank:
+        branded = Api(bank, api.receiver, api.session)
+        payment_id = await branded.made(method=method)
+        for outcome in (Outcome.PAID, None):
+            await page.goto(f"{bank.url}/{method}/{payment_id}")
+            for scheme in ("light", "dark"):
+                await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+                assert await faults(page, EVERY_RULE) == [], scheme
+            assert await page.evaluate("document.documentElement.scrollWidth") <= 320
+            if outcome:
+                await bank.choose(payment_id, outcome)
     await context.close()
 
 

@@ -16,18 +16,38 @@ import aiohttp
 import pytest
 
 from gateway.app import running
-from gateway.demo.bank import Bank, CreateFault
+from gateway.demo.bank import Bank, CreateFault, Manner
 from gateway.demo.box import Box
 from gateway.demo.box.clock import BoxClock
 from gateway.demo.box.converse import BEGINS_AT, converse
+from gateway.demo.box.failover import fail_over
 from gateway.demo.box.once import headless, walk
 from gateway.demo.box.steps import Broken, Report
+from gateway.demo.erp import Push
 from gateway.ports.values import Secret
 from tests.gateway.demo.box.harness import items
 
 STEPS = ["start", "post", "sms", "email", "telegram", "page", "attempt", "bank", "confirm", "push", "icon"]
 
 
+FAILOVER = [
+    "start",
+    "post",
+    "page",
+    "attempt",
+    "down",
+    "failover",
+    "health",
+    "bank",
+    "confirm",
+    "push",
+    "icon",
+    "explained",
+    "late",
+    "refund",
+    "sums",
+    "reconcile",
+]
 CHAT = [
     "start",
     "post",
@@ -54,7 +74,8 @@ async def test_it_lives_on_loopback_and_leaves_nothing() -> None:
         urls = [box.url, box.gateway_url]
         for house in box.houses.values():
             vendors = house.vendors
-            urls += [vendors.mail.url, vendors.twilio.url, vendors.telegram.url, vendors.bank.url, vendors.erp.url]
+            urls += [vendors.mail.url, vendors.twilio.url, vendors.telegram.url, vendors.erp.url]
+            urls += [bank.url for bank in vendors.banks.values()]
             urls += [vendors.whatsapp.url]
         assert all(re.fullmatch(r"(http|smtp)://127\.0\.0\.1:\d+", url) for url in urls)
         assert len(set(urls)) == len(urls), "each is a server of its own"
@@ -111,6 +132,41 @@ async def test_a_fault_in_the_conversation_is_named() -> None:
             await converse(box, payer, report)
 
     assert (report.now, [step["step"] for step in report.steps]) == ("list", ["post"])
+
+
+async def test_an_outage_without_a_browser() -> None:
+    report = await headless(running, "failover")
+
+    assert report["ok"] is True, report
+    assert [step["step"] for step in report["steps"]] == FAILOVER
+
+
+async def test_an_outage_with_nobody_behind_is_named(box: Box) -> None:
+    await box.houses["luminis"].vendors.banks["buzunar"].turn(Manner.REFUSES)
+    report = Report()
+
+    async with aiohttp.ClientSession() as payer:
+        with pytest.raises(Broken, match="the pay page answered 503"):
+            await fail_over(box, payer, report)
+
+    assert (report.now, report.steps[-1]["step"]) == ("failover", "down")
+
+
+async def test_a_book_that_says_another_sum_is_named(box: Box) -> None:
+    """The account gives a coin back at its own desk and its webhook is lost: only its own books know."""
+    vendors, report = box.houses["luminis"].vendors, Report()
+
+    def lose_a_coin(push: Push) -> None:
+        if push.type == "refund.succeeded":
+            bank = vendors.banks["buzunar"]
+            bank.ledger.give_back(next(iter(bank.ledger.payments)), 1, "payment.refunded", box.clock.now())
+
+    vendors.erp.on_push(lose_a_coin)
+    async with aiohttp.ClientSession() as payer:
+        with pytest.raises(Broken, match="the accounts hold"):
+            await fail_over(box, payer, report)
+
+    assert report.now == "sums"
 
 
 async def test_a_step_that_fails_is_named(box: Box) -> None:

@@ -8,31 +8,33 @@ from gateway.rendering.answers import AnswerText
 from gateway.rendering.colours import Palette, palette
 from gateway.rendering.faults import BadTemplates
 from gateway.rendering.gsm7 import septets, to_gsm7
+from gateway.rendering.page_values import (
+    Card,
+    EnterCode,
+    HandOver,
+    PageContext,
+    PayPage,
+    Returning,
+    TransferPage,
+    UnknownLink,
+    Unsubscribe,
+)
 from gateway.rendering.policy import content_security_policy
 from gateway.rendering.preview import CHANNELS, check, preview
 from gateway.rendering.renderer import KEPT_KINDS, KINDS, Renderer
 from gateway.rendering.sources import Asset, templates_root
 from gateway.rendering.values import (
     Brand,
-    Card,
     Debt,
-    EnterCode,
-    HandOver,
     InvoiceIssued,
     Line,
     MessageContext,
-    PageContext,
     PaymentFailed,
     PaymentReceived,
     PaymentRefunded,
-    PayPage,
     Reminder,
     Rendered,
     Reply,
-    Returning,
-    TransferPage,
-    UnknownLink,
-    Unsubscribe,
     masked,
 )
 

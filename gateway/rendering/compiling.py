@@ -22,9 +22,10 @@ from gateway.rendering import catalogues
 from gateway.rendering.elements.icons import icon_svg
 from gateway.rendering.formats import Formats
 from gateway.rendering.keeping import placed
+from gateway.rendering.page_values import PAGES
 from gateway.rendering.sources import SYMBOLS, Assets, read_assets, read_sources
 from gateway.rendering.translating import Codes, TranslatingLoader
-from gateway.rendering.values import MESSAGES, PAGES, masked
+from gateway.rendering.values import MESSAGES, masked
 
 PARTS = ("subject.txt", "email.html", "email.txt", "short.txt", "template.txt")
 

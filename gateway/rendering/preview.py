@@ -13,9 +13,10 @@ from gateway.domain.invoices import IconState
 from gateway.rendering.answer_samples import NAMES, longest_answers
 from gateway.rendering.gsm7 import SEGMENT, septets
 from gateway.rendering.keeping import kept_faults
+from gateway.rendering.page_values import PAGES
 from gateway.rendering.renderer import KEPT_KINDS, KINDS, Renderer
 from gateway.rendering.samples import about_invoice, link_free, longest_messages, sample_message, sample_page
-from gateway.rendering.values import PAGES, AboutInvoice, MessageContext
+from gateway.rendering.values import AboutInvoice, MessageContext
 
 CHANNELS = ("email", "sms", "telegram", "whatsapp")
 KEPT = frozenset({"whatsapp"})  # there a vendor keeps and approves the text of what nobody asked for

@@ -31,16 +31,15 @@ from gateway.rendering.faults import BadTemplates
 from gateway.rendering.gsm7 import LEAST_NAME, NAME_SEPTETS, NUMBER_SEPTETS, SEGMENT, septets, shorten, to_gsm7
 from gateway.rendering.keeping import Kept
 from gateway.rendering.markup import invoice_markup
+from gateway.rendering.page_values import PAGES, PageContext
 from gateway.rendering.policy import HTTPS, brand_style, content_security_policy
 from gateway.rendering.sources import Asset, templates_root
 from gateway.rendering.values import (
     MESSAGES,
-    PAGES,
     AboutInvoice,
     Brand,
     InvoiceIssued,
     MessageContext,
-    PageContext,
     PaymentFailed,
     PaymentReceived,
     PaymentRefunded,

@@ -12,27 +12,29 @@ from typing import Any
 
 from gateway.domain.invoices import IconState
 from gateway.ports.values import MAX_MINOR, Money
-from gateway.rendering.values import (
-    AboutInvoice,
-    Brand,
+from gateway.rendering.page_values import (
     Card,
-    Debt,
     EnterCode,
     HandOver,
-    InvoiceIssued,
-    Line,
-    MessageContext,
     PageContext,
-    PaymentFailed,
-    PaymentReceived,
-    PaymentRefunded,
     PayPage,
-    Reminder,
-    Reply,
     Returning,
     TransferPage,
     UnknownLink,
     Unsubscribe,
+)
+from gateway.rendering.values import (
+    AboutInvoice,
+    Brand,
+    Debt,
+    InvoiceIssued,
+    Line,
+    MessageContext,
+    PaymentFailed,
+    PaymentReceived,
+    PaymentRefunded,
+    Reminder,
+    Reply,
 )
 
 BRAND = Brand(

@@ -16,7 +16,7 @@ from gateway.domain.payments import SILENT_FOR, Attempt, AttemptStatus
 from gateway.domain.routing import Browser, browser_of, decide
 from gateway.ports.errors import OutcomeUnknown, Rejected, RetryLater
 from gateway.ports.provider import PaymentRequest, PaymentSession
-from gateway.services import choosing, health, routing
+from gateway.services import choosing, health, inquiry, routing
 from gateway.services import payments as door
 from gateway.services.closing import CLOSE
 from gateway.services.context import Context
@@ -102,7 +102,7 @@ async def _look_at(ctx: Context, biller: Biller, attempt: Attempt) -> frozenset[
     if account is None or attempt.external_id is None or account.plugin.silent:
         return frozenset()
     try:
-        update = await account.make().fetch_payment(attempt.external_id)
+        update = await inquiry.ask(ctx, account, attempt, attempt.external_id)
     except Rejected:
         return frozenset()
     except RetryLater as error:
@@ -142,6 +142,9 @@ async def _open(
     try:
         session = await account.make().create_payment(request)
     except OutcomeUnknown:
+        if account.plugin.void_unanswered:
+            await ctx.db.write(lambda conn: refused(conn, "not_created"))
+            return None
         await ctx.db.write(silent)
         raise Unavailable("the provider did not answer; it is being asked") from None
     except (RetryLater, Rejected) as error:

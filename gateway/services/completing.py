@@ -6,7 +6,6 @@ open during a vendor's call.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from typing import cast
 
@@ -17,8 +16,8 @@ from gateway.domain.ids import ATTEMPT, show
 from gateway.domain.invoices import Invoice
 from gateway.domain.payments import CLOSABLE, Attempt
 from gateway.ports.errors import NotSupported, OutcomeUnknown, Rejected, RetryLater
-from gateway.ports.provider import Completes, PaymentUpdate
-from gateway.services import attempts
+from gateway.ports.provider import Completes
+from gateway.services import attempts, inquiry
 from gateway.services.context import Context
 from gateway.services.directory import ProviderAccount
 from gateway.services.errors import NotFound
@@ -85,24 +84,4 @@ async def _complete(
         log.warning("payment.not_completed", payment=show(ATTEMPT, attempt.id), reason=type(error).__name__)
         return
     if kept is not None:
-        await _keep(ctx, attempt, kept)
-
-
-async def ask(ctx: Context, account: ProviderAccount, attempt: Attempt, external_id: str) -> PaymentUpdate:
-    """How an attempt goes at its vendor, asked with what its completion gave, where there is any. As `fetch_payment`."""
-    if attempt.kept is None:
-        return await account.make().fetch_payment(external_id)
-    before = ctx.vault.open(base64.b64decode(attempt.kept), _aad(attempt)).decode()
-    update, kept = await cast(Completes, account.make()).fetch_completed(external_id, before)
-    if kept != before:
-        await _keep(ctx, attempt, kept)
-    return update
-
-
-async def _keep(ctx: Context, attempt: Attempt, kept: str) -> None:
-    sealed = base64.b64encode(ctx.vault.seal(kept.encode(), _aad(attempt))).decode()
-    await ctx.db.write(lambda conn: payments.keep(conn, attempt, sealed))
-
-
-def _aad(attempt: Attempt) -> bytes:
-    return f"attempt:{attempt.id}".encode()
+        await inquiry.keep(ctx, attempt, kept)

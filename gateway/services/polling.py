@@ -17,7 +17,7 @@ from gateway.domain.ids import ATTEMPT, show
 from gateway.domain.payments import CLOSABLE, UNANSWERED, WATCHED_POLL_S, Attempt, AttemptStatus, next_poll
 from gateway.ports.errors import NotSupported, OutcomeUnknown, Rejected, RetryLater
 from gateway.ports.provider import Cancels, FindsPayments, PaymentStatus, PaymentUpdate
-from gateway.services import attempts, completing
+from gateway.services import attempts, inquiry
 from gateway.services import payments as door
 from gateway.services.attempts import POLL
 from gateway.services.context import Context
@@ -47,7 +47,7 @@ async def poll(ctx: Context, attempt_id: int) -> timedelta | None:
     if wait is None:
         return None
     try:
-        update = await completing.ask(ctx, account, attempt, attempt.external_id)
+        update = await inquiry.ask(ctx, account, attempt, attempt.external_id)
     except Rejected:  # the provider knows no such payment, now
         await ctx.db.write(lambda conn: payments.polled(conn, attempt_id))
         return wait
@@ -177,7 +177,7 @@ async def close(ctx: Context, attempt_id: int) -> None:
         except (Rejected, NotSupported):
             pass  # too late to close: the answer below says how it ended
     with contextlib.suppress(Rejected):  # the provider knows no such payment
-        update = await completing.ask(ctx, account, attempt, attempt.external_id)
+        update = await inquiry.ask(ctx, account, attempt, attempt.external_id)
     await ctx.db.write(lambda conn: _closed(conn, ctx, attempt, update, ctx.clock.now()))
 
 

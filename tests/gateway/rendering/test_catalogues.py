@@ -14,8 +14,8 @@ from babel.messages.pofile import read_po
 
 from gateway.rendering import BadTemplates, Brand, Renderer, templates_root
 from gateway.rendering.catalogues import choose, load
+from gateway.rendering.page_values import PayPage
 from gateway.rendering.samples import sample_message, sample_page
-from gateway.rendering.values import PayPage
 
 HEAD = 'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=utf-8\\n"\n\n'
 

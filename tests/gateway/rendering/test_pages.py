@@ -26,8 +26,8 @@ from gateway.rendering import (
     Unsubscribe,
     masked,
 )
+from gateway.rendering.page_values import PAGES
 from gateway.rendering.samples import BRAND, sample_page
-from gateway.rendering.values import PAGES
 from tests.gateway.rendering.test_messages import NASTY, Page
 
 ALL = [(name, state) for name in PAGES for state in (IconState if name == "invoice" else (IconState.OPEN,))]

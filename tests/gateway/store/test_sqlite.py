@@ -116,9 +116,7 @@ async def test_another_process_is_refused_until_this_one_has_closed(url: str) ->
     )
 
     async def other() -> tuple[int | None, str]:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", script, url, stdout=subprocess.PIPE
-        )
+        process = await asyncio.create_subprocess_exec(sys.executable, "-c", script, url, stdout=subprocess.PIPE)
         told, _ = await process.communicate()
         return process.returncode, told.decode()
 
@@ -142,7 +140,9 @@ async def test_the_lock_of_a_killed_process_holds_nobody_up(url: str) -> None:
         "    await asyncio.Event().wait()\n"
         "asyncio.run(main())\n"
     )
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", script, url, str(HARNESS), stdout=subprocess.PIPE)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", script, url, str(HARNESS), stdout=subprocess.PIPE
+    )
     assert process.stdout is not None
     assert (await process.stdout.readline()).strip() == b"acknowledged"
     process.send_signal(signal.SIGKILL)

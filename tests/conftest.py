@@ -16,7 +16,7 @@ from playwright.async_api import Browser
 from gateway.store.database import Database, open_database
 from gateway.testing.clock import FakeClock
 from tests.harness.browser import chromium
-from tests.harness.compiled import share_compiled_templates
+from tests.harness.compiled import share_compiled_statements, share_compiled_templates
 from tests.harness.databases import ENGINES, Databases
 from tests.harness.postgres import Cluster, free_port, running_cluster
 from tests.harness.scheduling import Scheduling
@@ -39,6 +39,7 @@ def pytest_configure() -> None:
     for name in [name for name in os.environ if name.startswith("ACHIT_") and name not in _KEPT]:
         del os.environ[name]
     share_compiled_templates()
+    share_compiled_statements()
     # structlog's own way to show a traceback draws every local variable: seconds of work for a fault that a test wants.
     structlog.configure(processors=[structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)])
 

@@ -19,7 +19,7 @@ def shorten(text: str, limit: int, *, keep_end: bool = False) -> str:
     """
     if septets(text) <= limit:
         return text
-    kept = text
+    kept = text[2 - limit :] if keep_end else text[: limit - 2]  # no character is less than a septet
     while septets(kept) > limit - 2:
         kept = kept[1:] if keep_end else kept[:-1]
     return f"..{kept.lstrip('.')}" if keep_end else f"{kept.rstrip(' .')}.."

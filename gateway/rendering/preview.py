@@ -15,7 +15,14 @@ from gateway.rendering.gsm7 import SEGMENT, septets
 from gateway.rendering.keeping import kept_faults
 from gateway.rendering.page_values import PAGES
 from gateway.rendering.renderer import KEPT_KINDS, KINDS, Renderer
-from gateway.rendering.samples import about_invoice, link_free, longest_messages, sample_message, sample_page
+from gateway.rendering.samples import (
+    EVERY_KIND,
+    about_invoice,
+    link_free,
+    longest_messages,
+    sample_message,
+    sample_page,
+)
 from gateway.rendering.values import AboutInvoice, MessageContext
 
 CHANNELS = ("email", "sms", "telegram", "whatsapp")
@@ -59,7 +66,8 @@ def check(renderer: Renderer) -> list[str]:
 def _message_faults(renderer: Renderer, locale: str, biller: str) -> Iterator[str]:
     for kind in KINDS:
         for channel in CHANNELS:
-            contexts: tuple[MessageContext, ...] = (sample_message(kind), *longest_messages(kind))
+            longest = longest_messages(kind) if channel == "sms" else longest_messages(kind, EVERY_KIND[:1])
+            contexts: tuple[MessageContext, ...] = (sample_message(kind), *longest)
             for context in contexts:
                 try:
                     text = renderer.render(kind, context, channel=channel, locale=locale, biller=biller).text

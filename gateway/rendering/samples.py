@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
+from functools import cache
 from itertools import product
 from typing import Any
 
@@ -154,15 +155,19 @@ def link_free(message: AboutInvoice, *, site: str = "acme.example", reference: s
             return free
 
 
-def longest_messages(kind: str) -> tuple[AboutInvoice, ...]:
+EVERY_KIND = ("RON", "EUR", "JPY", "KWD")  # of currency: our own, a symbol that is two septets, no decimals and three
+
+
+@cache
+def longest_messages(kind: str, currencies: Sequence[str] = EVERY_KIND) -> tuple[AboutInvoice, ...]:
     """The messages of `kind` that are longest as an SMS: name, number, date, link or what stands for it, and the greatest
-    amount of each number of decimals.
+    amount in each of the currencies.
     """
     brand = replace(BRAND, name="Întreprinderea Națională de Apă și Canalizare")
     number = "SERIE-LUNGĂ/2026-000000123456"
     page = f"https://{'h' * 30}/p/{_TOKEN}"
     day = date(2026, 9, 30)
-    amounts = [Money(MAX_MINOR, currency) for currency in ("RON", "EUR", "JPY", "KWD")]
+    amounts = [Money(MAX_MINOR, currency) for currency in currencies]
     nothing = [Money(0, amount.currency) for amount in amounts]
     longest: list[AboutInvoice] = []
     if kind == "reminder":

@@ -253,7 +253,7 @@ async def test_a_box_that_stops_says_so(browser: Browser) -> None:
     await expect(page.get_by_role("alert").first).to_contain_text("Demonstrația s-a oprit")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.soak)])
 async def test_it_is_accessible_and_fits_every_screen(desk: Desk, scheme: str) -> None:
     await desk.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
     number = await desk.post("ciresarii")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -119,6 +120,20 @@ async def test_the_document_is_served_and_not_sent_twice(edge: Api) -> None:
     assert again.status == 304
 
 
+@pytest.fixture
+def no_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Generated host names are unknown at once; a real name server takes seconds to say so, and may be out of reach."""
+    real = socket.getaddrinfo
+
+    def look_up(host: Any, *arguments: Any, **options: Any) -> Any:
+        if host in ("127.0.0.1", "localhost"):
+            return real(host, *arguments, **options)
+        raise socket.gaierror(socket.EAI_NONAME, "no such name")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+
+
+@pytest.mark.usefixtures("no_names")
 class TestAgainstTheApplication:
     """Schemathesis sends valid and broken requests, the same ones in every run, to every operation of the real thing."""
 

@@ -1,7 +1,7 @@
 """How provider accounts are: counted where their payments are written anyway, judged when something goes wrong.
 
 An account in trouble rests; then one payer tries it, in one process of all, with the other accounts behind. Called last in other
-services' transactions.
+services' transactions. What one bank of many behind an account does says nothing of the others, so a try with a choice is not judged.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def opened(
     """The account opened a payment. With `rested`, which says that it was not well before, it may be well again."""
     latency_ms, limits = int(latency.total_seconds() * 1_000), biller.routing.health
     routes.count(conn, attempt.account_id, now, of="opened", latency_ms=latency_ms)
-    slow = latency_ms >= limits.slow_ms
+    slow = latency_ms >= limits.slow_ms and attempt.choice is None
     rest = routes.rests(conn, [attempt.account_id]).get(attempt.account_id) if rested else None
     if rest is not None and rest.trouble is not Trouble.DECLINES and not slow:
         routes.end_rest(conn, attempt.account_id)
@@ -75,6 +75,8 @@ def moved(conn: sa.Connection, directory: Directory, attempt: Attempt, change: A
 
 def _went_wrong(conn: sa.Connection, biller: Biller, attempt: Attempt, now: datetime, *, of: str) -> None:
     """Counts what went wrong, once an invoice and window: what one payer meets again and again says nothing of others."""
+    if attempt.choice is not None:
+        return
     since = now - timedelta(seconds=biller.routing.health.window_s)
     before = (
         one.id != attempt.id

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from gateway.domain.invoices import InvoiceStatus
 from gateway.domain.payments import AttemptStatus
-from gateway.services import attempts, completing
+from gateway.services import attempts, completing, health
 from gateway.services.errors import Invalid, NotFound
 from gateway.services.invoices import View
 from gateway.store.database import Database
@@ -294,6 +294,21 @@ async def test_an_order_that_nobody_answered_is_over_and_the_next_is_safe(town: 
     await town.world.pass_time(minutes=1)
     assert (len(ids), town.plain.payments[ids[0]].status) == (2, "RCVD")
     assert await town.world.paid(view.invoice.id) == 12_540
+
+
+async def test_a_bank_that_is_down_hides_no_other(town: Town) -> None:
+    """One account serves every bank: the payers of one learn of its outage, those of another pay."""
+    for _ in range(6):
+        _, page = await town.issue()
+        town.plain.fault = "unavailable"
+        assert (await town.pick(page, "bank:plain"))[0] == 503
+    view, page = await town.issue()
+    _, shown = await town.get(page)
+    assert 'value="bank:bt"' in shown
+    assert 'value="bank:plain"' in shown
+    await town.authorised(page)
+    (attempt,) = (await town.world.view(view.invoice.id)).attempts
+    assert await town.world.db.read(lambda conn: health.standings(conn, [attempt.account_id], attempt.created_at)) == {}
 
 
 async def test_a_push_of_the_bank_is_a_hint(town: Town) -> None:

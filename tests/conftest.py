@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -38,6 +40,9 @@ def pytest_configure() -> None:
     """What the developer's shell says about the product must not reach the tests."""
     for name in [name for name in os.environ if name.startswith("ACHIT_") and name not in _KEPT]:
         del os.environ[name]
+    # A run in the background of a shell ignores interrupts, and so would every command that a test starts and interrupts.
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     share_compiled_templates()
     share_compiled_statements()
     # structlog's own way to show a traceback draws every local variable: seconds of work for a fault that a test wants.

@@ -58,8 +58,15 @@ SHOWN = {
 }
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [320, 1280])
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [
+        (320, "light"),
+        (1280, "dark"),
+        pytest.param(320, "dark", marks=pytest.mark.soak),
+        pytest.param(1280, "light", marks=pytest.mark.soak),
+    ],
+)
 async def test_axe_finds_nothing_and_nothing_overflows(browser: Browser, site: Site, width: int, scheme: str) -> None:
     page = await opened(browser, site.url("/static/" + site.renderer.asset_url("paypage.css").rpartition("/")[2]))
     await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]

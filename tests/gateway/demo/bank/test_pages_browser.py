@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 EVERY_RULE = {"resultTypes": ["violations"]}
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.soak)])
 async def test_pages_are_accessible_and_fit_a_small_phone(
     api: Api, browser: Browser, scheme: Literal["light", "dark"]
 ) -> None:

@@ -8,14 +8,20 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+import orjson
+
 from gateway.outbound import OutboundClient
 from gateway.ports.errors import NotSupported
+from gateway.ports.http import HttpResponse
+from gateway.ports.provider import PaymentSession
 from gateway.ports.values import Money, Secret, WebhookRequest
 from gateway.testing.clock import FakeClock
 from gateway.testing.provider_bench import Fault, Happening, Key, ProviderBench, Wire
-from providers.netopia import PROVIDER, Settings
+from gateway.testing.provider_steps import a_request
+from providers.netopia import PROVIDER, NetopiaProvider, Settings
 from tests.fakes.netopia import API_KEY, POS, RETRY_AFTER_S, Netopia, pem, token
 
+WHOLE = Money(12_345, "RON")
 HOOK = "http://127.0.0.1:9/hooks/providers/acme.pay"
 SIGNED_BY = {Key.PRESENT: "present", Key.OLD: "old", Key.BOTH: "present", Key.STRANGER: "stranger"}
 OUTCOMES = {Happening.DECLINED: (12, "20"), Happening.EXPIRED: (23, "00"), Happening.REVERSED: (10, "00")}
@@ -96,3 +102,24 @@ async def open_bench(*, clock: FakeClock | None = None) -> AsyncIterator[Netopia
     clock = clock or FakeClock()
     async with Netopia(clock.now) as vendor, OutboundClient(clock) as http:
         yield NetopiaBench(vendor, clock, http)
+
+
+class Answers:
+    """An HttpClient that gives these answers in turn; the last one stays."""
+
+    def __init__(self, *answers: tuple[int, object]) -> None:
+        self.answers = list(answers)
+
+    async def request(self, *_: object, **__: object) -> HttpResponse:
+        status, body = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        raw = body if isinstance(body, bytes) else orjson.dumps(body)
+        return HttpResponse(status, {"date": "Mon, 23 Nov 2026 09:00:00 GMT"}, raw)
+
+
+def answered(bench: NetopiaBench, *answers: tuple[int, object]) -> NetopiaProvider:
+    return NetopiaProvider(bench.settings, Answers(*answers))
+
+
+async def opened(bench: NetopiaBench, **changes: object) -> tuple[PaymentSession, str]:
+    session = await bench.provider().create_payment(a_request(bench, **changes))
+    return session, session.external_id.partition(":")[0]

@@ -18,37 +18,15 @@ from gateway.testing.provider_steps import a_request, parsed
 from providers.netopia import PROVIDER, NetopiaProvider, Settings
 from providers.netopia.wire import STATUSES, Block, parse
 from tests.fakes.netopia import API_KEY, POS, pem
-from tests.providers.netopia_bench import HOOK, NetopiaBench, open_bench
+from tests.providers.netopia_bench import HOOK, WHOLE, Answers, NetopiaBench, answered, open_bench, opened
 
 S = PaymentStatus
-WHOLE = Money(12_345, "RON")
 
 
 @pytest.fixture
 async def bench() -> AsyncIterator[NetopiaBench]:
     async with open_bench() as bench:
         yield bench
-
-
-class Answers:
-    """An HttpClient that gives these answers in turn; the last one stays."""
-
-    def __init__(self, *answers: tuple[int, object]) -> None:
-        self.answers = list(answers)
-
-    async def request(self, *_: object, **__: object) -> HttpResponse:
-        status, body = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        raw = body if isinstance(body, bytes) else orjson.dumps(body)
-        return HttpResponse(status, {"date": "Mon, 23 Nov 2026 09:00:00 GMT"}, raw)
-
-
-def answered(bench: NetopiaBench, *answers: tuple[int, object]) -> NetopiaProvider:
-    return NetopiaProvider(bench.settings, Answers(*answers))
-
-
-async def opened(bench: NetopiaBench, **changes: object) -> tuple[PaymentSession, str]:
-    session = await bench.provider().create_payment(a_request(bench, **changes))
-    return session, session.external_id.partition(":")[0]
 
 
 async def test_what_start_sends(bench: NetopiaBench) -> None:

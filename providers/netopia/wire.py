@@ -16,6 +16,7 @@ from typing import Any
 
 from gateway.ports.http import HttpResponse
 from gateway.ports.provider import PaymentStatus, PaymentUpdate
+from gateway.ports.reading import mapping
 from gateway.ports.values import MAX_MINOR, Money, decimals
 
 S = PaymentStatus
@@ -83,7 +84,7 @@ class Block:
     @classmethod
     def read(cls, raw: Mapping[str, Any]) -> Block:
         """Raises ValueError on any other shape."""
-        payment, own = _object(raw.get("payment")), raw.get("order")
+        payment, own = mapping(raw.get("payment")), raw.get("order")
         own = own if isinstance(own, dict) else {}
         status, page = payment.get("status"), payment.get("paymentURL")
         return cls(
@@ -150,7 +151,7 @@ def _of_the_whole(status: int | None) -> bool:
 def parse(body: bytes) -> Mapping[str, Any]:
     """A JSON object whose fractions are exact. Raises ValueError."""
     try:
-        return _object(json.loads(body, parse_float=Decimal, parse_constant=_no_number))
+        return mapping(json.loads(body, parse_float=Decimal, parse_constant=_no_number))
     except RecursionError:
         raise ValueError("nested too deep") from None
 
@@ -200,12 +201,6 @@ def _text(raw: Mapping[str, Any], name: str) -> str:
     value = raw.get(name)
     if not isinstance(value, str) or not 0 < len(value) <= _LONGEST or not value.isprintable():
         raise ValueError(f"no {name}")
-    return value
-
-
-def _object(value: Any) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError("not an object")
     return value
 
 

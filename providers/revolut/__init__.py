@@ -26,9 +26,10 @@ from gateway.ports.provider import (
     RefundRequest,
     RefundUpdate,
 )
+from gateway.ports.reading import parsed, text
 from gateway.ports.values import Secret, WebhookRequest
 from providers.revolut.client import PAGE, PATHS, Client, Refusal, at
-from providers.revolut.orders import PAID_BY_PAYER, REFUND, Dispute, Order, parsed, refund_of, text, update_of
+from providers.revolut.orders import PAID_BY_PAYER, REFUND, Dispute, Order, refund_of, update_of
 
 _OF_ORDERS = "COMPLETED AUTHORISED CANCELLED FAILED"
 _OF_PAYMENTS = "AUTHENTICATION_CHALLENGED AUTHENTICATED AUTHORISATION_STARTED DECLINED FAILED"

@@ -12,8 +12,9 @@ import orjson
 
 from gateway.ports.errors import OutcomeUnknown, Rejected, RetryLater
 from gateway.ports.http import HttpClient, HttpResponse
+from gateway.ports.reading import items, mapping, parsed
 from gateway.ports.values import Secret
-from providers.revolut.orders import Dispute, Order, items, obj, parsed
+from providers.revolut.orders import Dispute, Order
 
 T = TypeVar("T", Order, Dispute)
 
@@ -90,7 +91,7 @@ class Client:
         response = await self._call("GET", f"{PATHS[kind]}?{urlencode(query)}", {})
         try:
             answer = orjson.loads(response.body)
-            return [kind.read(obj(each)) for each in items(answer["orders"] if kind is Order else answer)]
+            return [kind.read(mapping(each)) for each in items(answer["orders"] if kind is Order else answer)]
         except (ValueError, TypeError, KeyError):
             raise RetryLater("the list cannot be read") from None
 

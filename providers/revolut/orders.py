@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import orjson
-
 from gateway.ports.provider import PaymentStatus, PaymentUpdate, RefundStatus, RefundUpdate
-from gateway.ports.values import MAX_MINOR, Money
+from gateway.ports.reading import instant, items, mapping, maybe_text, money, text
+from gateway.ports.values import Money
 
 S = PaymentStatus
 ORDERS: Mapping[str, PaymentStatus] = {
@@ -86,7 +85,7 @@ class Payment:
 
     @classmethod
     def read(cls, raw: Mapping[str, Any], currency: str) -> Payment:
-        fees = [obj(fee) for fee in items(raw.get("fees") or [])]
+        fees = [mapping(fee) for fee in items(raw.get("fees") or [])]
         known = bool(fees) and all(fee.get("currency") == currency for fee in fees)
         return cls(
             id=text(raw, "id"),
@@ -114,7 +113,7 @@ class Dispute:
         return cls(
             id=text(raw, "id"),
             state=text(raw, "state"),
-            order_id=text(obj(raw.get("payment")), "order_id"),
+            order_id=text(mapping(raw.get("payment")), "order_id"),
             amount=money(raw, "amount", text(raw, "currency")),
             created_at=instant(raw, "created_at"),
             updated_at=instant(raw, "updated_at"),
@@ -141,7 +140,7 @@ class Order:
     @classmethod
     def read(cls, raw: Mapping[str, Any]) -> Order:
         currency = text(raw, "currency")
-        payments = [Payment.read(obj(each), currency) for each in items(raw.get("payments") or [])]
+        payments = [Payment.read(mapping(each), currency) for each in items(raw.get("payments") or [])]
         return cls(
             id=text(raw, "id"),
             kind=text(raw, "type"),
@@ -149,7 +148,7 @@ class Order:
             amount=money(raw, "amount", currency),
             outstanding=money(raw, "outstanding_amount", currency),
             refunded=None if raw.get("refunded_amount") is None else money(raw, "refunded_amount", currency),
-            reference=maybe_text(obj(raw.get("merchant_order_data") or {}), "reference"),
+            reference=maybe_text(mapping(raw.get("merchant_order_data") or {}), "reference"),
             refund_of=maybe_text(raw, "related_order_id"),
             checkout_url=maybe_text(raw, "checkout_url"),
             created_at=instant(raw, "created_at"),
@@ -219,47 +218,6 @@ def refund_of(order: Order) -> RefundUpdate:
 
 def reason_of(payment: Payment) -> str:
     return REASONS.get(payment.decline_reason or "", "declined")
-
-
-def parsed(body: bytes) -> Mapping[str, Any]:
-    return obj(orjson.loads(body))
-
-
-def obj(value: Any) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError("not an object")
-    return value
-
-
-def items(value: Any) -> Sequence[Any]:
-    if not isinstance(value, list):
-        raise ValueError("not a list")
-    return value
-
-
-def text(raw: Mapping[str, Any], name: str) -> str:
-    value = raw.get(name)
-    if not isinstance(value, str) or not value:
-        raise ValueError(f"no {name}")
-    return value
-
-
-def maybe_text(raw: Mapping[str, Any], name: str) -> str | None:
-    return None if raw.get(name) in (None, "") else text(raw, name)
-
-
-def instant(raw: Mapping[str, Any], name: str) -> datetime:
-    at = datetime.fromisoformat(text(raw, name))
-    if at.tzinfo is None:
-        raise ValueError(f"{name} has no zone")
-    return at
-
-
-def money(raw: Mapping[str, Any], name: str, currency: str) -> Money:
-    value = raw.get(name)
-    if type(value) is not int or not 0 <= value <= MAX_MINOR:
-        raise ValueError(f"no {name}")
-    return Money(value, currency)
 
 
 def total(amounts: Iterable[Money], currency: str) -> Money:

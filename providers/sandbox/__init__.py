@@ -26,6 +26,7 @@ from gateway.ports.provider import (
     RefundRequest,
     RefundUpdate,
 )
+from gateway.ports.reading import mapping, parsed, text
 from gateway.ports.values import Secret, WebhookRequest
 from providers.sandbox.shapes import (
     EVENT_TYPES,
@@ -33,12 +34,9 @@ from providers.sandbox.shapes import (
     STATUSES,
     Payment,
     code_of,
-    json,
     listed,
-    object_of,
     refund_of,
     session_of,
-    text,
 )
 
 __all__ = ["PROVIDER", "REFUND_STATUSES", "STATUSES", "SandboxProvider", "Settings"]
@@ -79,7 +77,7 @@ class SandboxProvider:
         key = request.idempotency_key
         response = await self._call("POST", "payments", body=orjson.dumps(body), idempotency_key=key)
         try:
-            return session_of(json(response.body))
+            return session_of(parsed(response.body))
         except ValueError:
             raise OutcomeUnknown("the answer to create cannot be read") from None
 
@@ -87,7 +85,7 @@ class SandboxProvider:
         """The state now."""
         response = await self._call("GET", f"payments/{quote(external_id, safe='')}")
         try:
-            return Payment.read(json(response.body)).answer()
+            return Payment.read(parsed(response.body)).answer()
         except ValueError:
             raise RetryLater("the answer to fetch cannot be read") from None
 
@@ -109,7 +107,7 @@ class SandboxProvider:
             response = await self._call("GET", f"payments?{urlencode(query)}")
             try:
                 updates += [Payment.read(each).answer() for each in listed(response.body, "payments")]
-                more = json(response.body)
+                more = parsed(response.body)
                 if more.get("next") is None:
                     return updates
                 query["after"] = text(more, "next")
@@ -131,7 +129,7 @@ class SandboxProvider:
         path, key = f"payments/{quote(request.external_id, safe='')}/refunds", request.idempotency_key
         response = await self._call("POST", path, body=orjson.dumps(body), idempotency_key=key)
         try:
-            return refund_of(json(response.body))
+            return refund_of(parsed(response.body))
         except ValueError:
             raise OutcomeUnknown("the answer to refund cannot be read") from None
 
@@ -141,7 +139,7 @@ class SandboxProvider:
             return await self._find_refund(request)
         try:
             response = await self._call("GET", f"refunds/{quote(external_id, safe='')}")
-            return refund_of(json(response.body))
+            return refund_of(parsed(response.body))
         except Rejected as error:
             if error.code == "no_such_refund":
                 return None
@@ -155,10 +153,10 @@ class SandboxProvider:
         header = request.headers.get("x-sandbox-signature")
         verify.timed_header(header, secrets, request.body, request.received_at)
         try:
-            event = json(request.body)
+            event = parsed(request.body)
             if text(event, "type") not in EVENT_TYPES:
                 return ()
-            return (Payment.read(object_of(event.get("payment"))).update(text(event, "id")),)
+            return (Payment.read(mapping(event.get("payment"))).update(text(event, "id")),)
         except ValueError:
             raise MalformedWebhook from None
 

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import orjson
-
 from gateway.ports.http import HttpResponse
 from gateway.ports.provider import PaymentSession, PaymentStatus, PaymentUpdate, RefundStatus, RefundUpdate
-from gateway.ports.values import MAX_MINOR, Money
+from gateway.ports.reading import instant, mapping, maybe_text, money, parsed, text
+from gateway.ports.values import Money
 
 STATUSES: Mapping[str, PaymentStatus] = {
     "open": PaymentStatus.PENDING,
@@ -54,12 +53,12 @@ class Payment:
             id=text(raw, "id"),
             reference=text(raw, "reference"),
             status=text(raw, "status"),
-            reason=_maybe_text(raw, "reason"),
-            received=_money(raw, "received", currency),
-            reversed=_money(raw, "reversed", currency),
-            refunded=_money(raw, "refunded", currency),
-            fee=_money(raw, "fee", currency),
-            updated_at=_instant(raw, "updated_at"),
+            reason=maybe_text(raw, "reason"),
+            received=money(raw, "received", currency),
+            reversed=money(raw, "reversed", currency),
+            refunded=money(raw, "refunded", currency),
+            fee=money(raw, "fee", currency),
+            updated_at=instant(raw, "updated_at"),
         )
 
     def update(self, event_id: str) -> PaymentUpdate:
@@ -83,66 +82,31 @@ class Payment:
 
 
 def session_of(raw: Mapping[str, Any]) -> PaymentSession:
-    return PaymentSession(text(raw, "id"), text(raw, "redirect_url"), _instant(raw, "expires_at"))
+    return PaymentSession(text(raw, "id"), text(raw, "redirect_url"), instant(raw, "expires_at"))
 
 
 def refund_of(raw: Mapping[str, Any]) -> RefundUpdate:
     return RefundUpdate(
         external_id=text(raw, "id"),
         status=REFUND_STATUSES.get(text(raw, "status"), RefundStatus.PENDING),
-        amount=_money(raw, "amount", text(raw, "currency")),
-        occurred_at=_instant(raw, "updated_at"),
-        reason=_maybe_text(raw, "failure"),
+        amount=money(raw, "amount", text(raw, "currency")),
+        occurred_at=instant(raw, "updated_at"),
+        reason=maybe_text(raw, "failure"),
     )
-
-
-def json(body: bytes) -> Mapping[str, Any]:
-    return object_of(orjson.loads(body))
-
-
-def object_of(value: Any) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError("not an object")
-    return value
 
 
 def listed(body: bytes, name: str) -> Sequence[Mapping[str, Any]]:
     """The objects of the list of that name."""
-    values = json(body).get(name)
+    values = parsed(body).get(name)
     if not isinstance(values, list):
         raise ValueError(f"no {name}")
-    return [object_of(value) for value in values]
-
-
-def text(raw: Mapping[str, Any], name: str) -> str:
-    value = raw.get(name)
-    if not isinstance(value, str) or not value:
-        raise ValueError(f"no {name}")
-    return value
+    return [mapping(value) for value in values]
 
 
 def code_of(response: HttpResponse) -> str:
     """The bank's code for a refusal, when it is one; else the status."""
     try:
-        code = json(response.body).get("code")
+        code = parsed(response.body).get("code")
     except ValueError:
         code = None
     return code if isinstance(code, str) and _CODE.fullmatch(code) else f"http_{response.status}"
-
-
-def _maybe_text(raw: Mapping[str, Any], name: str) -> str | None:
-    return None if raw.get(name) is None else text(raw, name)
-
-
-def _money(raw: Mapping[str, Any], name: str, currency: str) -> Money:
-    value = raw.get(name)
-    if type(value) is not int or not 0 <= value <= MAX_MINOR:
-        raise ValueError(f"no {name}")
-    return Money(value, currency)
-
-
-def _instant(raw: Mapping[str, Any], name: str) -> datetime:
-    value = datetime.fromisoformat(text(raw, name))
-    if value.tzinfo is None:
-        raise ValueError(f"no {name}")
-    return value

@@ -23,11 +23,12 @@ from gateway.ports.provider import (
     RefundRequest,
     RefundUpdate,
 )
+from gateway.ports.reading import parsed, text
 from gateway.ports.values import Limits, Money, Secret, WebhookRequest
 from providers.stripe.amounts import CURRENCIES, units
 from providers.stripe.calls import Calls
 from providers.stripe.reading import OTHER_EVENTS, SESSION_EVENTS, Dispute, Event, Session, refund_of
-from providers.stripe.shapes import MARK, REFUND_MARK, loads, marked, moment, text
+from providers.stripe.shapes import MARK, REFUND_MARK, marked, moment
 
 # What Stripe takes for `expires_at` is 30 minutes to 24 hours from its own clock when the call arrives.
 SHORTEST, LONGEST = timedelta(minutes=32), timedelta(hours=23, minutes=58)
@@ -102,7 +103,7 @@ class StripeProvider:
         secrets = (self._settings.webhook_secret, self._settings.webhook_secret_old)
         verify.timed_header(request.headers.get("stripe-signature"), secrets, request.body, request.received_at)
         try:
-            event = Event.read(loads(request.body))
+            event = Event.read(parsed(request.body))
             named = event.names() if event.account in (None, self._settings.account) else None
             session = event.session()
             if named is not None and session is not None and session.tells_all:

@@ -14,8 +14,9 @@ from urllib.parse import urlencode
 
 from gateway.ports.errors import OutcomeUnknown, Rejected, RetryLater
 from gateway.ports.http import HttpClient, HttpResponse
+from gateway.ports.reading import mapping, parsed, text
 from gateway.ports.values import Secret
-from providers.stripe.shapes import CODE, loads, mapping, text
+from providers.stripe.shapes import CODE
 
 T = TypeVar("T")
 Read = Callable[[Mapping[str, Any], datetime | None], T]  # raises ValueError; the time is when Stripe said it
@@ -93,7 +94,7 @@ def pairs(value: object, name: str = "") -> Iterator[tuple[str, str]]:
 
 def _read(response: HttpResponse, read: Read[T], otherwise: type[RetryLater] | type[OutcomeUnknown]) -> T:
     try:
-        return read(loads(response.body), _said_at(response))
+        return read(parsed(response.body), _said_at(response))
     except ValueError:
         raise otherwise("Stripe's answer cannot be read") from None
 
@@ -110,7 +111,7 @@ def _page(body: Mapping[str, Any], at: datetime | None, read: Read[T]) -> tuple[
 def _refusal(response: HttpResponse) -> Rejected:
     """Stripe's own code, and the parameter that it names; never its sentence, which may hold what was sent."""
     try:
-        error = mapping(loads(response.body).get("error"))
+        error = mapping(parsed(response.body).get("error"))
     except ValueError:
         return Rejected(f"http_{response.status}")
     codes = [error.get(name) for name in ("decline_code", "code", "type")]

@@ -12,9 +12,10 @@ from datetime import datetime
 from typing import Any, Self
 
 from gateway.ports.provider import PaymentStatus, PaymentUpdate, RefundStatus, RefundUpdate
+from gateway.ports.reading import mapping, text
 from gateway.ports.values import Money
 from providers.stripe import amounts
-from providers.stripe.shapes import CODE, expanded, id_of, mapping, marked, moment, text
+from providers.stripe.shapes import CODE, expanded, id_of, marked, moment
 
 S = PaymentStatus
 

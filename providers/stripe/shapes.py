@@ -7,29 +7,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
+from gateway.ports.reading import mapping, text
 
 CODE = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)  # of an error, a refusal
 _LAST = 253_402_300_799  # the end of the year 9999
 MARK = "achit_reference"  # in the metadata of the session and of its payment intent; Stripe copies it to the charge
 REFUND_MARK = "achit_refund"
-
-
-def loads(body: bytes) -> Mapping[str, Any]:
-    return mapping(orjson.loads(body))
-
-
-def mapping(value: object) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError("not an object")
-    return value
-
-
-def text(raw: Mapping[str, Any], name: str) -> str:
-    value = raw.get(name)
-    if not isinstance(value, str) or not value:
-        raise ValueError(f"no {name}")
-    return value
 
 
 def moment(raw: Mapping[str, Any], name: str) -> datetime:

@@ -16,7 +16,6 @@ from gateway.rendering.gsm7 import NAME_SEPTETS, NUMBER_SEPTETS, SEGMENT, septet
 
 LABEL = 20  # characters of a button, on the channel that has least room
 DATA = 64  # bytes of what a button brings back
-URL_SEPTETS = 59
 ITEMS = 3  # of a list in an SMS
 LINES = 10  # of a list elsewhere
 _POINTS = re.compile(r"(?<=[^\W\d_])\.\.(?=[\s?]|$)")  # an abbreviated month at the end of a sentence

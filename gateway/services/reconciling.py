@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import cast
 
 import sqlalchemy as sa
@@ -141,10 +141,10 @@ async def _missing(
 
 
 def _span(ctx: Context, account: ProviderAccount, day: date) -> tuple[datetime, datetime]:
+    """When the day begins and ends where the biller is."""
     zone = ctx.directory.biller(account.row.biller_id).zone
     begins, ends = (datetime.combine(one, time(), zone) for one in (day, day + timedelta(days=1)))
-    utc = ctx.clock.now().tzinfo
-    return begins.astimezone(utc), ends.astimezone(utc)
+    return begins.astimezone(UTC), ends.astimezone(UTC)
 
 
 def _begun(conn: sa.Connection, account: ProviderAccount, day: date, since: datetime, *, anew: bool) -> Compared:
